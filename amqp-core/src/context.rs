@@ -1,0 +1,107 @@
+//! What every endpoint of a connection shares: events, output, limits and the lists of who has something to do.
+
+use alloc::collections::VecDeque;
+
+use alloc::boxed::Box;
+use amqp_codec::Open;
+use bytes::{Bytes, BytesMut};
+
+use crate::event::{Event, EventQueue, LinkId, SenderId, SessionId};
+use crate::options::Limits;
+use crate::output::{LARGE, Output};
+use crate::time::Instant;
+
+/// Small payloads that are kept lie densely in chunks of at most this size.
+const ARENA: usize = 32 * 1024;
+const FIRST_ARENA: usize = 1024;
+
+/// An endpoint that waits for the application's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    Session(SessionId),
+    Link(LinkId),
+}
+
+pub(crate) struct Context {
+    pub(crate) events: EventQueue,
+    pub(crate) out: Output,
+    pub(crate) limits: Limits,
+    /// The latest time given.
+    pub(crate) now: Instant,
+    /// §2.7.1: what the peer said of itself.
+    pub(crate) remote_open: Option<Box<Open>>,
+    /// Sessions with something to write, in turn.
+    pub(crate) ready: VecDeque<SessionId>,
+    /// Who waits for the application, and since when, oldest first.
+    pub(crate) unanswered: VecDeque<(Instant, Unanswered)>,
+    /// Octets of deliveries that have arrived and not been taken.
+    pub(crate) buffered: usize,
+    /// How many of them belong to deliveries that can be taken.
+    pub(crate) takeable: usize,
+    /// Deliveries accepted from the application whose last frame is not written.
+    pub(crate) queued: usize,
+    /// Octets of them that are not written.
+    pub(crate) queued_octets: usize,
+    /// Senders that wait for room in the output.
+    pub(crate) blocked: VecDeque<SenderId>,
+    /// Sessions whose incoming window was not renewed because too much is buffered.
+    pub(crate) starved: VecDeque<SessionId>,
+    arena: BytesMut,
+    arena_size: usize,
+}
+
+impl Context {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            events: EventQueue::new(),
+            out: Output::new(),
+            limits,
+            now: Instant::ORIGIN,
+            remote_open: None,
+            ready: VecDeque::new(),
+            unanswered: VecDeque::new(),
+            buffered: 0,
+            takeable: 0,
+            queued: 0,
+            queued_octets: 0,
+            blocked: VecDeque::new(),
+            starved: VecDeque::new(),
+            arena: BytesMut::new(),
+            arena_size: FIRST_ARENA,
+        }
+    }
+
+    /// So much waits to be polled or to be encoded that no more is accepted.
+    #[inline]
+    pub(crate) fn output_is_full(&self) -> bool {
+        self.out.len().saturating_add(self.queued_octets) >= self.limits.buffered_output
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn awaits_answer(&mut self, who: Unanswered) {
+        self.unanswered.push_back((self.now, who));
+    }
+
+    /// §2.4.1: the channel-max of the peer, 0 until it is known: channel 0 fits everyone.
+    pub(crate) fn remote_channel_max(&self) -> u16 {
+        self.remote_open.as_ref().map_or(0, |open| open.channel_max)
+    }
+
+    /// Keeps a payload: large ones by reference where the input is shared, small ones densely, because a slice of 100
+    /// octets that holds a whole read buffer costs the whole read buffer.
+    #[inline]
+    pub(crate) fn keep(&mut self, octets: &[u8], shared: Option<&Bytes>) -> Bytes {
+        if octets.len() < LARGE {
+            if self.arena.capacity().saturating_sub(self.arena.len()) < octets.len() {
+                self.arena.reserve(self.arena_size.max(octets.len()));
+                self.arena_size = self.arena_size.saturating_mul(2).min(ARENA);
+            }
+            self.arena.extend_from_slice(octets);
+            return self.arena.split().freeze();
+        }
+        shared.map_or_else(|| Bytes::copy_from_slice(octets), |whole| whole.slice_ref(octets))
+    }
+}

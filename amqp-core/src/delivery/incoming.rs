@@ -1,0 +1,306 @@
+//! What is received: deliveries as the application sees them, and taking them.
+
+use amqp_codec::{DeliveryNumber, DeliveryState, DeliveryTag, Payload};
+
+use crate::context::Context;
+use crate::endpoints::Endpoints;
+use crate::error::Gone;
+use crate::event::{Event, LinkId, ReceivedKey, ReceiverId};
+use crate::link::receiver::ReceiverEndpoint;
+
+/// A delivery taken from a receiver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// What settles it. Stale from the beginning where `settled` is true and it is complete.
+    pub key: ReceivedKey,
+    /// Its tag.
+    pub tag: DeliveryTag,
+    /// The message's format, 0 for the format of part 3.
+    pub message_format: u32,
+    /// The sender has settled it and waits for no answer.
+    pub settled: bool,
+    /// The encoded message, or its beginning where the link streams.
+    pub payload: Payload,
+    /// The sender's state of the delivery.
+    pub state: Option<DeliveryState>,
+    /// All of it is here; otherwise [`crate::Receiver::read`] gives the rest.
+    pub complete: bool,
+}
+
+/// A change that the sender made to a delivery that was received.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// The delivery; stale where it is settled now.
+    pub key: ReceivedKey,
+    /// The sender's state of it.
+    pub state: Option<DeliveryState>,
+    /// Settled on both sides now, or by the sender alone.
+    pub settled: bool,
+}
+
+/// A delivery between its first frame and its settlement.
+pub(crate) struct IncomingDelivery {
+    pub(crate) link: ReceiverId,
+    pub(crate) id: DeliveryNumber,
+    pub(crate) tag: DeliveryTag,
+    pub(crate) message_format: u32,
+    /// What has arrived and was not taken.
+    pub(crate) payload: Payload,
+    pub(crate) complete: bool,
+    /// Taken before its end, and not read to it.
+    pub(crate) reading: bool,
+    /// The application was shown it.
+    pub(crate) listed: bool,
+    /// The application has it.
+    pub(crate) taken: bool,
+    /// Settling it takes the three steps of rcv-settle-mode second.
+    pub(crate) second: bool,
+    /// The outcome that was told to the sender, who has not settled.
+    pub(crate) told: Option<DeliveryState>,
+    /// The sender has settled it.
+    pub(crate) remote_settled: bool,
+    /// An update of it waits to be taken, which will show its newest state.
+    pub(crate) update_waits: bool,
+    /// Its link is over: it can be taken, and not settled.
+    pub(crate) orphaned: bool,
+    pub(crate) remote_state: Option<DeliveryState>,
+}
+
+impl IncomingDelivery {
+    /// The sender tells its state; true where that is news. §3.4: an outcome does not change, but that of a transaction
+    /// becomes one.
+    pub(crate) fn learn(&mut self, state: &DeliveryState) -> bool {
+        let news = match &self.remote_state {
+            Some(DeliveryState::Transactional(_)) | None => true,
+            Some(known) => !known.is_terminal(),
+        };
+        let changed = news && self.remote_state.as_ref() != Some(state);
+        if changed {
+            self.remote_state = Some(state.clone());
+        }
+        changed
+    }
+}
+
+/// What a continuation must agree with, and what of the delivery is still to be counted.
+pub(crate) struct Partial {
+    pub(crate) key: ReceivedKey,
+    pub(crate) id: DeliveryNumber,
+    pub(crate) tag: DeliveryTag,
+    pub(crate) message_format: u32,
+    pub(crate) settled: bool,
+    pub(crate) frames: u32,
+    pub(crate) octets: u64,
+    /// Nobody wants the rest: it was settled early, or resumes what is not known here.
+    pub(crate) dropped: bool,
+}
+
+impl IncomingDelivery {
+    #[inline(always)]
+    fn hand_out(&mut self, key: ReceivedKey) -> Delivery {
+        Delivery {
+            key,
+            tag: self.tag.clone(),
+            message_format: self.message_format,
+            settled: self.remote_settled,
+            payload: core::mem::take(&mut self.payload),
+            state: self.remote_state.clone(),
+            complete: self.complete,
+        }
+    }
+}
+
+impl Endpoints {
+    #[inline]
+    pub(crate) fn next_delivery(&mut self, id: ReceiverId) -> Option<Delivery> {
+        let receiver = self.receivers.get_mut(id)?;
+        let key = receiver.ready.pop_front()?;
+        receiver.demand = receiver.demand.saturating_sub(1);
+        let (session, last) = (receiver.link.session, receiver.link.farewell);
+        let octets = self.incoming.get(key)?.payload.len();
+        self.free(octets, octets);
+        self.renew_window(session);
+        self.top_up(id);
+        let delivery = self.incoming.get_mut(key)?;
+        delivery.taken = true;
+        let unsettled = !delivery.remote_settled && !delivery.orphaned;
+        if delivery.complete && unsettled && !last {
+            // The usual case, made where the caller has it: what follows would have it moved there.
+            return Some(delivery.hand_out(key));
+        }
+        let taken = delivery.hand_out(key);
+        if !taken.complete {
+            delivery.reading = true;
+            if let Some(receiver) = self.receivers.get_mut(id) {
+                receiver.reading = receiver.reading.saturating_add(1);
+            }
+        } else if taken.settled || delivery.orphaned {
+            self.incoming.discard(key);
+        }
+        if last {
+            self.reap_link(LinkId::Receiver(id));
+        }
+        Some(taken)
+    }
+
+    /// The rest of a delivery that was taken before it was complete.
+    pub(crate) fn read(&mut self, id: ReceiverId, key: ReceivedKey) -> Result<(Payload, bool), Gone> {
+        let receiver = self.receivers.get_mut(id).ok_or(Gone)?;
+        let session = receiver.link.session;
+        let delivery = self.incoming.get_mut(key).filter(|delivery| delivery.link == id).ok_or(Gone)?;
+        let (payload, complete) = (core::mem::take(&mut delivery.payload), delivery.complete);
+        if complete {
+            let read = core::mem::replace(&mut delivery.reading, false);
+            receiver.reading = receiver.reading.saturating_sub(u32::from(read));
+            if delivery.remote_settled || delivery.orphaned {
+                self.incoming.discard(key);
+            }
+        }
+        self.free(payload.len(), payload.len());
+        self.renew_window(session);
+        self.reap_link(LinkId::Receiver(id));
+        Ok((payload, complete))
+    }
+
+    /// Nobody reads on in a delivery: it is forgotten with what is unread, and if more of it comes, that is dropped.
+    #[inline]
+    pub(crate) fn stop_reading(&mut self, id: ReceiverId, key: ReceivedKey) {
+        let Some(delivery) = self.incoming.get(key).filter(|delivery| delivery.link == id) else { return };
+        let unread = delivery.payload.len();
+        if let Some(receiver) = self.receivers.get_mut(id) {
+            if !delivery.complete {
+                receiver.partial.iter_mut().for_each(|partial| partial.dropped = true);
+            }
+            receiver.reading = receiver.reading.saturating_sub(u32::from(delivery.reading));
+        }
+        self.incoming.discard(key);
+        self.free(unread, unread);
+    }
+
+    pub(crate) fn next_update(&mut self, id: ReceiverId) -> Option<Update> {
+        let mut update = self.receivers.get_mut(id)?.updates.as_mut()?.waiting.pop_front()?;
+        if let Some(delivery) = self.incoming.get_mut(update.key) {
+            delivery.update_waits = false;
+            update.state = delivery.remote_state.clone();
+        }
+        self.reap_link(LinkId::Receiver(id));
+        Some(update)
+    }
+
+    /// So many octets are not buffered any more, of which so many could be taken: sessions that waited for room go on.
+    #[inline]
+    fn free(&mut self, octets: usize, takeable: usize) {
+        self.cx.buffered = self.cx.buffered.saturating_sub(octets);
+        self.cx.takeable = self.cx.takeable.saturating_sub(takeable);
+        while self.cx.buffered < self.cx.limits.buffered_input {
+            let Some(session) = self.cx.starved.pop_front() else { return };
+            if let Some(session) = self.sessions.get_mut(session) {
+                session.starved = false;
+            }
+            self.renew_window(session);
+        }
+    }
+
+    /// Tells the application what the sender did to a delivery that it has.
+    pub(crate) fn push_update(&mut self, id: ReceiverId, update: Update) {
+        let Some(receiver) = self.receivers.get_mut(id) else { return };
+        let updates = receiver.updates.get_or_insert_default();
+        if updates.waiting.len() >= self.cx.limits.untaken_outcomes as usize {
+            // Nobody looks at them: the oldest go, so that a peer cannot make the list grow.
+            updates.waiting.pop_front();
+        }
+        updates.waiting.push_back(update);
+        if !core::mem::replace(&mut updates.announced, true) {
+            self.cx.event(Event::Updates(id));
+        }
+    }
+
+    /// The link is over: what is to be taken stays, what is half here goes, and nothing can be settled any more.
+    pub(crate) fn abandon_received(&mut self, id: ReceiverId) {
+        let Some(receiver) = self.receivers.get_mut(id) else { return };
+        let (session, partial) = (receiver.link.session, receiver.partial.take());
+        let waiting = core::mem::take(&mut receiver.unsettled) > 0;
+        receiver.tags.clear();
+        if let Some(partial) = partial {
+            self.drop_received(id, partial.key);
+        }
+        let Some(session) = self.sessions.get_mut(session).filter(|_| waiting) else { return };
+        let incoming = &mut self.incoming;
+        session.incoming.retain(|key| {
+            let Some(delivery) = incoming.get_mut(key) else { return false };
+            if delivery.link != id {
+                return true;
+            }
+            // What was not taken is still handed out, and what was not read to its end can be.
+            delivery.orphaned = true;
+            if delivery.taken && !delivery.reading {
+                incoming.remove(key);
+            }
+            false
+        });
+    }
+
+    /// The link is detached: the rest of what is half here does not come.
+    pub(crate) fn cut_partial(&mut self, id: ReceiverId) {
+        if let Some(partial) = self.receivers.get_mut(id).and_then(|receiver| receiver.partial.take()) {
+            self.drop_received(id, partial.key);
+        }
+    }
+
+    /// Forgets a delivery of which the rest will not come or is not wanted, and takes back its octets.
+    pub(crate) fn drop_received(&mut self, id: ReceiverId, key: ReceivedKey) {
+        let Some(delivery) = self.incoming.get_mut(key) else { return };
+        let (octets, reading) = (core::mem::take(&mut delivery.payload).len(), delivery.reading);
+        let indexed = !delivery.remote_settled;
+        let Some(receiver) = self.receivers.get_mut(id) else { return };
+        let takeable = if receiver.streaming { octets } else { 0 };
+        if receiver.streaming {
+            receiver.ready.retain(|ready| *ready != key);
+        }
+        if indexed {
+            self.unindex_received(key);
+        }
+        self.free(octets, takeable);
+        self.incoming.discard(key);
+        if reading && let Some(receiver) = self.receivers.get_mut(id) {
+            // Who reads it on hears that it is gone.
+            receiver.reading = receiver.reading.saturating_sub(1);
+            receiver.announce_deliveries(id, &mut self.cx);
+        }
+    }
+
+    /// One side or both have settled it, or it is not wanted: no disposition can name it any more.
+    pub(crate) fn unindex_received(&mut self, key: ReceivedKey) {
+        let Some(delivery) = self.incoming.get(key) else { return };
+        let Some(receiver) = self.receivers.get_mut(delivery.link) else { return };
+        let (link, full) = (delivery.link, receiver.may_be_unsettled() >= self.cx.limits.unsettled);
+        receiver.count_settled(&delivery.tag);
+        if let Some(session) = self.sessions.get_mut(receiver.link.session) {
+            session.incoming.remove(delivery.id);
+        }
+        if full {
+            // There was no room for more credit until now.
+            self.top_up(link);
+        }
+    }
+}
+
+impl ReceiverEndpoint {
+    #[inline]
+    pub(crate) fn announce_deliveries(&mut self, id: ReceiverId, cx: &mut Context) {
+        if !core::mem::replace(&mut self.deliveries_announced, true) {
+            cx.event(Event::Deliveries(id));
+        }
+    }
+
+    /// A delivery with this tag is settled by one side or both.
+    #[inline]
+    pub(crate) fn count_settled(&mut self, tag: &DeliveryTag) {
+        self.unsettled = self.unsettled.saturating_sub(1);
+        if self.unsettled == 0 {
+            self.tags.clear();
+        } else {
+            self.tags.remove(tag);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! From delivery-ids to deliveries: buckets of consecutive ids, each with a bit for every id that is still live.
+//!
+//! A delivery that is held back for ever keeps one bucket, not everything that came after it, and a disposition over
+//! a range costs what is live in the range, however wide it is.
+
+use alloc::collections::VecDeque;
+use amqp_codec::DeliveryNumber;
+
+const BUCKET: u64 = 32;
+
+#[derive(Debug)]
+struct Bucket<T> {
+    /// The ids of this bucket, divided by [`BUCKET`].
+    number: u64,
+    live: u32,
+    values: [T; BUCKET as usize],
+}
+
+/// The live deliveries of one direction of a session by delivery-id.
+#[derive(Debug)]
+pub(crate) struct DeliveryIndex<T> {
+    /// In the order of their numbers, none of them empty.
+    buckets: VecDeque<Bucket<T>>,
+    /// The next id, widened so that ids compare without wrapping: its low half is the serial number.
+    next: u64,
+}
+
+impl<T: Copy> DeliveryIndex<T> {
+    /// An empty index whose first delivery will have the id `first`.
+    pub(crate) fn new(first: DeliveryNumber) -> Self {
+        Self { buckets: VecDeque::new(), next: (1 << 32) | u64::from(first.0) }
+    }
+
+    /// The id that the next delivery has.
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is the serial number")]
+    pub(crate) fn next_id(&self) -> DeliveryNumber {
+        amqp_codec::Serial(self.next as u32)
+    }
+
+    /// Uses up the next id for a delivery that is never looked up.
+    pub(crate) fn skip(&mut self) {
+        self.next = self.next.saturating_add(1);
+    }
+
+    /// Stores `value` under the next id.
+    pub(crate) fn push(&mut self, value: T) {
+        let (number, bit) = (self.next / BUCKET, self.next % BUCKET);
+        self.skip();
+        if self.buckets.back().is_none_or(|bucket| bucket.number != number) {
+            self.buckets.push_back(Bucket { number, live: 0, values: [value; BUCKET as usize] });
+        }
+        if let Some(bucket) = self.buckets.back_mut()
+            && let Some(place) = bucket.values.get_mut(bit as usize)
+        {
+            *place = value;
+            bucket.live |= 1 << bit;
+        }
+    }
+
+    /// Removes one id, if it is live.
+    pub(crate) fn remove(&mut self, id: DeliveryNumber) -> Option<T> {
+        let id = self.widen(id)?;
+        let (number, bit) = (id / BUCKET, id % BUCKET);
+        let at = self.place(number);
+        let bucket = self.buckets.get_mut(at).filter(|bucket| bucket.number == number)?;
+        if bucket.live & (1 << bit) == 0 {
+            return None;
+        }
+        bucket.live &= !(1 << bit);
+        let value = bucket.values.get(bit as usize).copied();
+        if bucket.live == 0 {
+            self.buckets.remove(at);
+        }
+        value
+    }
+
+    /// Where the bucket `number` stands, or the first one after it.
+    fn place(&self, number: u64) -> usize {
+        // Mostly the buckets follow each other without gaps.
+        let first = self.buckets.front().map_or(0, |bucket| bucket.number);
+        match usize::try_from(number.saturating_sub(first)) {
+            Ok(at) if self.buckets.get(at).is_some_and(|bucket| bucket.number == number) => at,
+            _ => self.buckets.partition_point(|bucket| bucket.number < number),
+        }
+    }
+
+    /// Moves everything out, leaving an empty index in its place for the moment.
+    pub(crate) fn detach(&mut self) -> Self {
+        Self { buckets: core::mem::take(&mut self.buckets), next: self.next }
+    }
+
+    /// Every live delivery, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        self.buckets.iter().flat_map(|bucket| {
+            let live = bucket.values.iter().enumerate().filter(|(bit, _)| bucket.live >> bit & 1 == 1);
+            live.map(|(_, value)| *value)
+        })
+    }
+
+    /// Shows `keep` every live delivery, oldest first, and forgets those for which it answers false.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(T) -> bool) {
+        if let Some(oldest) = self.buckets.front() {
+            let first = oldest.number.saturating_mul(BUCKET);
+            self.retain_widened(first, self.next, keep);
+        }
+    }
+
+    /// Shows `keep` every live delivery from `first` to `last` in the order of their ids and forgets those for which
+    /// it answers false. Ids that are not live, or not yet used, are passed over.
+    pub(crate) fn retain_range(
+        &mut self,
+        first: DeliveryNumber,
+        last: DeliveryNumber,
+        keep: impl FnMut(T) -> bool,
+    ) {
+        let Some(first) = self.widen(first) else { return };
+        let last = self.widen(last).unwrap_or(self.next);
+        self.retain_widened(first, last, keep);
+    }
+
+    fn retain_widened(&mut self, first: u64, last: u64, mut keep: impl FnMut(T) -> bool) {
+        let mut at = self.place(first / BUCKET);
+        while let Some(bucket) = self.buckets.get_mut(at) {
+            if bucket.number > last / BUCKET {
+                break;
+            }
+            bucket.retain(first, last, &mut keep);
+            if bucket.live != 0 {
+                at = at.saturating_add(1);
+            } else if at == 0 {
+                self.buckets.pop_front();
+            } else {
+                self.buckets.remove(at);
+            }
+        }
+    }
+
+    /// The widened form of an id already used; `None` for one ahead of all used ones.
+    fn widen(&self, id: DeliveryNumber) -> Option<u64> {
+        let behind = self.next_id().since(id);
+        // §2.8.10, RFC 1982: what is not behind us lies ahead.
+        (1..=1 << 31).contains(&behind).then(|| self.next.saturating_sub(u64::from(behind)))
+    }
+}
+
+impl<T: Copy> Bucket<T> {
+    fn retain(&mut self, first: u64, last: u64, keep: &mut impl FnMut(T) -> bool) {
+        let base = self.number.saturating_mul(BUCKET);
+        let from = first.saturating_sub(base).min(BUCKET);
+        let to = last.saturating_sub(base).min(BUCKET - 1);
+        let mut todo =
+            self.live & (u32::MAX.checked_shl(from as u32).unwrap_or(0)) & (u32::MAX >> (BUCKET - 1 - to));
+        while todo != 0 {
+            let bit = todo.trailing_zeros();
+            todo &= todo.wrapping_sub(1);
+            if let Some(value) = self.values.get(bit as usize)
+                && !keep(*value)
+            {
+                self.live &= !(1 << bit);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use amqp_codec::Serial;
+
+    fn live(index: &mut DeliveryIndex<u32>, first: u32, last: u32) -> Vec<u32> {
+        let mut seen = Vec::new();
+        index.retain_range(Serial(first), Serial(last), |value| {
+            seen.push(value);
+            true
+        });
+        seen
+    }
+
+    #[test]
+    fn a_delivery_held_back_costs_one_bucket() {
+        let mut index = DeliveryIndex::new(Serial(0xFFFF_FFF0));
+        index.push(0);
+        for value in 1..1_000_000 {
+            index.push(value);
+            assert_eq!(index.remove(Serial(0xFFFF_FFF0_u32.wrapping_add(value))), Some(value));
+            assert!(index.buckets.len() <= 2);
+        }
+        assert_eq!(live(&mut index, 0xFFFF_FFF0, 0x7FFF_FFEF), [0]);
+    }
+
+    #[test]
+    fn ranges_cross_the_wrap_and_skip_what_is_not_there() {
+        let mut index = DeliveryIndex::new(Serial(0xFFFF_FFC0));
+        for value in 0..100 {
+            if value == 50 { index.skip() } else { index.push(value) }
+        }
+        assert_eq!(live(&mut index, 0xFFFF_FFEF, 0xFFFF_FFF5), [47, 48, 49, 51, 52, 53]);
+        assert_eq!(live(&mut index, 0xFFFF_FFFE, 1), [62, 63, 64, 65]);
+        assert_eq!(live(&mut index, 34, 4000), [98, 99]);
+        assert_eq!(live(&mut index, 36, 4000), []);
+        assert_eq!(index.remove(Serial(0xFFFF_FFF2)), None);
+        index.retain_range(Serial(0xFFFF_FFC0), Serial(35), |value| value % 10 == 0);
+        assert_eq!(live(&mut index, 0xFFFF_FFC0, 35), [0, 10, 20, 30, 40, 60, 70, 80, 90]);
+    }
+}

@@ -1,0 +1,360 @@
+//! How sends end: each resolves exactly once, and is forgotten when it is settled and told.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use amqp_codec::{DeliveryNumber, DeliveryState, Role};
+
+use crate::context::Context;
+use crate::delivery::outgoing::{OutgoingDelivery, Unresolved, exceeds};
+use crate::delivery::settle::state_fits;
+use crate::endpoints::Endpoints;
+use crate::error::{Cause, CloseReason, Scope};
+use crate::event::{DeliveryKey, Event, LinkId, SenderId, SessionId};
+use crate::link::sender::{Resolution, SenderEndpoint};
+
+impl Endpoints {
+    /// §2.7.6: a disposition of the receiver over deliveries that we sent.
+    pub(crate) fn on_receiver_disposition(
+        &mut self,
+        id: SessionId,
+        range: (DeliveryNumber, DeliveryNumber),
+        settled: bool,
+        state: Option<&DeliveryState>,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        // The index leaves while its entries are looked at, because what they say changes the rest of the endpoints.
+        let mut index = session.outgoing.detach();
+        let mut unblocks = None;
+        // Looked at once, however many deliveries it is for: what is too large to be repeated may be large.
+        let limit = self.cx.out.max_frame_size;
+        let repeated = state.filter(|state| !settled && state_fits(state, limit));
+        let told = (settled, state, repeated);
+        index.retain_range(range.0, range.1, |key| self.on_outcome(id, key, told, &mut unblocks));
+        unblocks.into_iter().for_each(|sender| self.unblock(sender));
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.outgoing = index;
+        }
+    }
+
+    /// What the receiver told of one delivery, and what of it is repeated when it is settled here; false when it is
+    /// settled. `unblocks` is the sender that had one settled last.
+    #[inline]
+    fn on_outcome(
+        &mut self,
+        session: SessionId,
+        key: DeliveryKey,
+        (settled, state, repeated): (bool, Option<&DeliveryState>, Option<&DeliveryState>),
+        unblocks: &mut Option<SenderId>,
+    ) -> bool {
+        let Some(delivery) = self.outgoing.get_mut(key) else { return false };
+        let Some(sender) = self.senders.get_mut(delivery.link) else { return false };
+        // §3.4: once an outcome is told it does not change.
+        let news = state.filter(|_| !delivery.resolved);
+        let known = news.or(delivery.remote_state.as_ref());
+        let resolves = !delivery.resolved && (settled || known.is_some_and(DeliveryState::is_terminal));
+        if resolves {
+            sender.push_outcome(&mut self.cx, delivery.link, key, Resolution::Settled(known.cloned()));
+        }
+        // §2.6.12: the receiver told its outcome and waits for us to settle, or did not wait.
+        let settles = settled || (resolves && sender.auto_settle);
+        if !settles {
+            if news.is_some() {
+                delivery.remote_state = news.cloned();
+            }
+            delivery.resolved |= resolves;
+            return true;
+        }
+        delivery.resolved = true;
+        let (link, number, sent) = (delivery.link, delivery.id, delivery.sent);
+        if !settled && !sender.link.has_left() {
+            self.queue_settlement(session, number, repeated.cloned());
+        }
+        self.settled(link, key, sent);
+        if let Some(other) = unblocks.replace(link).filter(|other| *other != link) {
+            self.unblock(other);
+        }
+        false
+    }
+
+    /// Counts a delivery as settled and forgets it once its last frame is written.
+    fn settled(&mut self, link: SenderId, key: DeliveryKey, sent: bool) {
+        if let Some(sender) = self.senders.get_mut(link) {
+            sender.unsettled = sender.unsettled.saturating_sub(1);
+        }
+        if sent {
+            self.discard_sent(key);
+        } else if let Some(delivery) = self.outgoing.get_mut(key) {
+            delivery.remote_settled = true;
+        }
+    }
+
+    /// Tells the peer that we have settled what it told its outcome of.
+    fn queue_settlement(
+        &mut self,
+        session: SessionId,
+        number: Option<DeliveryNumber>,
+        state: Option<DeliveryState>,
+    ) {
+        if let (Some(session), Some(number)) = (self.sessions.get_mut(session), number) {
+            session.dispositions.push(Role::Sender, number, true, state);
+        }
+        self.mark_session(session);
+    }
+
+    /// Puts an outcome where the application takes it.
+    #[inline]
+    pub(crate) fn resolve(&mut self, link: SenderId, key: DeliveryKey, resolution: Resolution) {
+        if let Some(sender) = self.senders.get_mut(link) {
+            sender.push_outcome(&mut self.cx, link, key, resolution);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn next_outcome(&mut self, id: SenderId) -> Option<(DeliveryKey, Resolution)> {
+        let sender = self.senders.get_mut(id)?;
+        let outcome = sender.outcomes.pop_front()?;
+        if sender.blocked {
+            self.unblock(id);
+        }
+        self.reap_link(LinkId::Sender(id));
+        Some(outcome)
+    }
+
+    /// Has the application told of its credit: at once, or when something else no longer stands in the way.
+    pub(crate) fn offer_credit(&mut self, id: SenderId) {
+        if let Some(sender) = self.senders.get_mut(id) {
+            sender.blocked = true;
+            self.unblock(id);
+        }
+    }
+
+    /// Tells a sender that could not send that it can, or has it wait for room in the output.
+    pub(crate) fn unblock(&mut self, id: SenderId) {
+        if self.senders.get(id).is_none_or(|sender| !sender.blocked) {
+            return;
+        }
+        if self.sendable(id) > 0 {
+            self.announce_credit(id);
+        } else if self.cx.output_is_full()
+            && let Some(sender) = self.senders.get_mut(id)
+            && !core::mem::replace(&mut sender.waits_for_room, true)
+        {
+            self.cx.blocked.push_back(id);
+        }
+    }
+
+    fn announce_credit(&mut self, id: SenderId) {
+        let Some(sender) = self.senders.get_mut(id) else { return };
+        sender.blocked = false;
+        if !sender.credit_announced {
+            sender.credit_announced = true;
+            self.cx.event(Event::Credit(id));
+        }
+    }
+
+    /// Settles what the application has done with, whether or not the receiver told its outcome.
+    pub(crate) fn settle_outgoing(&mut self, id: SenderId, key: DeliveryKey) -> Result<(), crate::Gone> {
+        let delivery =
+            self.outgoing.get_mut(key).filter(|delivery| delivery.link == id).ok_or(crate::Gone)?;
+        let number = delivery.id.filter(|_| delivery.is_indexed()).ok_or(crate::Gone)?;
+        // The receiver knows what it said: it is not repeated where it takes more than a frame, and where it is no
+        // outcome it may not be (§3.4.1).
+        let limit = self.cx.out.max_frame_size;
+        let repeatable = |state: &DeliveryState| state.is_terminal() && state_fits(state, limit);
+        let state = delivery.remote_state.clone().filter(repeatable);
+        let sent = delivery.sent;
+        delivery.resolved = true;
+        let link = self.senders.get(id).map(|sender| &sender.link).ok_or(crate::Gone)?;
+        let (session, tells) = (link.session, !link.has_left());
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.outgoing.remove(number);
+            if tells {
+                session.dispositions.push(Role::Sender, number, true, state);
+            }
+        }
+        self.mark_session(session);
+        self.settled(id, key, sent);
+        self.unblock(id);
+        Ok(())
+    }
+
+    /// Forgets a delivery that nobody asks for any more.
+    #[inline]
+    pub(crate) fn discard_sent(&mut self, key: DeliveryKey) {
+        let Some(delivery) = self.outgoing.get(key) else { return };
+        if let Some(sender) = self.senders.get_mut(delivery.link)
+            && let Some(extra) = &mut sender.extra
+        {
+            extra.own_tags.remove(&delivery.tag);
+        }
+        self.outgoing.discard(key);
+    }
+
+    /// Takes a delivery out.
+    pub(crate) fn forget_sent(&mut self, key: DeliveryKey) -> Option<OutgoingDelivery> {
+        let delivery = self.outgoing.remove(key)?;
+        if let Some(sender) = self.senders.get_mut(delivery.link)
+            && let Some(extra) = &mut sender.extra
+        {
+            extra.own_tags.remove(&delivery.tag);
+        }
+        Some(delivery)
+    }
+
+    /// The link is detached: what is half sent is not gone on with, because the peer may have dropped its beginning.
+    pub(crate) fn cut_begun(&mut self, id: SenderId, reason: &CloseReason) {
+        let Some(sender) = self.senders.get_mut(id).filter(|sender| sender.mid_delivery) else { return };
+        let Some(key) = sender.queue.pop_front() else { return };
+        sender.mid_delivery = false;
+        sender.unfinished &= !sender.queue.is_empty();
+        self.unqueue(id);
+        let Some(delivery) = self.outgoing.get(key) else { return };
+        self.cx.queued_octets = self.cx.queued_octets.saturating_sub(delivery.payload.len());
+        let told = delivery.resolved || delivery.aborted;
+        // Where the peer has kept it, it hears that nothing more comes. Where it is settled already, this does nothing.
+        self.settle_outgoing(id, key).ok();
+        self.forget_sent(key);
+        if !told {
+            self.resolve(id, key, Resolution::Unacknowledged(reason.clone()));
+        }
+    }
+
+    /// §2.7.3: the peer's new attach takes smaller messages than its last: what waits and is too large comes back.
+    pub(crate) fn return_too_large(&mut self, id: SenderId) {
+        let reason = CloseReason::new(Scope::Link, Cause::Exhausted);
+        self.return_waiting(id, &reason, |sender, delivery| exceeds(&sender.link, delivery.octets));
+    }
+
+    /// Gives back what waits on a link that was detached. What the detach has cut does not wait.
+    pub(crate) fn return_waiting(
+        &mut self,
+        id: SenderId,
+        reason: &CloseReason,
+        chosen: impl Fn(&SenderEndpoint, &OutgoingDelivery) -> bool,
+    ) {
+        let Some(sender) = self.senders.get(id) else { return };
+        let chosen = |key: &DeliveryKey| self.outgoing.get(*key).is_some_and(|it| chosen(sender, it));
+        let keys: Vec<_> = sender.queue.iter().copied().filter(chosen).collect();
+        for key in keys {
+            if let Ok(Some(message)) = self.abort(id, key) {
+                self.resolve(id, key, Resolution::Unsent(Box::new(message), reason.clone()));
+            }
+        }
+    }
+
+    /// The link is over: everything that was accepted and has no outcome gets one.
+    pub(crate) fn resolve_all(&mut self, id: SenderId, reason: &CloseReason) {
+        for key in self.unresolved(id) {
+            let Some(delivery) = self.forget_sent(key) else { continue };
+            if delivery.resolved || delivery.aborted {
+                continue;
+            }
+            let resolution = if delivery.id.is_some() {
+                self.leave_behind(id, delivery);
+                Resolution::Unacknowledged(reason.clone())
+            } else {
+                Resolution::Unsent(Box::new(delivery.into_message()), reason.clone())
+            };
+            self.resolve(id, key, resolution);
+        }
+    }
+
+    /// §2.6.13: what a link that retains it could resume with when it is attached on another connection.
+    fn leave_behind(&mut self, id: SenderId, delivery: OutgoingDelivery) {
+        if let Some(sender) = self.senders.get_mut(id).filter(|sender| sender.retain_unsettled) {
+            sender.extra.get_or_insert_default().left_behind.push(delivery.into_unresolved());
+        }
+    }
+
+    /// Takes what is not settled out of the link as a value.
+    pub(crate) fn take_unsettled(&mut self, id: SenderId) -> Vec<Unresolved> {
+        if let Some(sender) = self.senders.get_mut(id).filter(|sender| sender.link.reason.is_some()) {
+            return sender
+                .extra
+                .as_mut()
+                .map(|extra| core::mem::take(&mut extra.left_behind))
+                .unwrap_or_default();
+        }
+        let begun = self.set_begun_aside(id);
+        let keys = self.unresolved(id);
+        let mut taken: Vec<_> = keys
+            .into_iter()
+            .filter_map(|key| self.forget_sent(key))
+            .filter(|delivery| !delivery.resolved && !delivery.aborted)
+            .map(OutgoingDelivery::into_unresolved)
+            .collect();
+        if let Some((key, unresolved)) = begun {
+            let place = taken.iter().take_while(|older| older.sent).count();
+            taken.splice(place..place, unresolved);
+            if let Some(sender) = self.senders.get_mut(id) {
+                sender.queue.push_front(key);
+                sender.mid_delivery = true;
+            }
+        }
+        taken
+    }
+
+    /// Takes the delivery that is half sent off the queue, because it has to be ended on the wire, with an abort where it
+    /// is not settled. What it was is the second.
+    fn set_begun_aside(&mut self, id: SenderId) -> Option<(DeliveryKey, Option<Unresolved>)> {
+        let sender = self.senders.get(id).filter(|sender| sender.mid_delivery)?;
+        let key = *sender.queue.front()?;
+        let delivery = self.outgoing.get(key)?;
+        let unresolved =
+            (!delivery.resolved && !delivery.aborted).then(|| delivery.clone().into_unresolved());
+        if !delivery.aborted {
+            // Some of it is sent and some is not, so it can be aborted.
+            self.abort(id, key).ok();
+        }
+        let sender = self.senders.get_mut(id)?;
+        sender.mid_delivery = false;
+        sender.queue.pop_front();
+        Some((key, unresolved))
+    }
+
+    /// Empties the link's queue and its part of the session's index: what has an id first, then what waits for one.
+    fn unresolved(&mut self, id: SenderId) -> Vec<DeliveryKey> {
+        let Some(sender) = self.senders.get_mut(id) else { return Vec::new() };
+        let mut keys = Vec::new();
+        sender.mid_delivery = false;
+        let queue = core::mem::take(&mut sender.queue);
+        let (session, unsettled) = (sender.link.session, core::mem::take(&mut sender.unsettled));
+        sender.unfinished = false;
+        if unsettled > 0
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            let outgoing = &self.outgoing;
+            session.outgoing.retain(|key| {
+                let other = outgoing.get(key).is_some_and(|delivery| delivery.link != id);
+                if !other {
+                    keys.push(key);
+                }
+                other
+            });
+        }
+        for key in queue {
+            let delivery = self.outgoing.get(key);
+            let octets = delivery.map_or(0, |delivery| delivery.payload.len());
+            // The one that is being sent unsettled was in the index.
+            let seen = delivery.is_some_and(OutgoingDelivery::is_indexed);
+            self.cx.queued_octets = self.cx.queued_octets.saturating_sub(octets);
+            self.unqueue(id);
+            if !seen {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+}
+
+impl SenderEndpoint {
+    #[inline]
+    fn push_outcome(&mut self, cx: &mut Context, id: SenderId, key: DeliveryKey, resolution: Resolution) {
+        self.outcomes.push_back((key, resolution));
+        if !self.outcomes_announced {
+            self.outcomes_announced = true;
+            cx.event(Event::Outcomes(id));
+        }
+    }
+}

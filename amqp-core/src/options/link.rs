@@ -1,0 +1,138 @@
+//! Options of links.
+
+use alloc::boxed::Box;
+
+use amqp_codec::{
+    AttachSource, AttachTarget, Fields, Multiple, ReceiverSettleMode, SenderSettleMode, SequenceNo, Serial,
+    Source, Str, Symbol, Target,
+};
+
+super::options! {
+    /// What a sender attaches with (§2.7.3). Where it answers a peer's attach, what is not set repeats
+    /// the peer's wish; the name and the mode that the peer decides are the peer's, and where the peer attaches a detached
+    /// link again, everything but who settles is as it was.
+    SenderOptions {
+        /// The link's name, unique for its direction between the two containers. None: one made of the container's id and
+        /// a number, which another connection of the same container would make again: name links that must not meet.
+        name: Option<Str> = None,
+        /// Where the messages come from.
+        source: Option<Box<AttachSource>> = None,
+        /// Where the messages shall go.
+        target: Option<Box<AttachTarget>> = None,
+        /// Accepting: the address of the node where the peer asks for a dynamic one; of no meaning otherwise.
+        dynamic_address: Option<Str> = None,
+        /// Whether deliveries are sent settled. None: mixed.
+        snd_settle_mode: Option<SenderSettleMode> = None,
+        /// When the receiver should settle. None: first.
+        rcv_settle_mode: Option<ReceiverSettleMode> = None,
+        /// The delivery-count to begin with.
+        initial_delivery_count: SequenceNo = Serial(0),
+        /// The largest message that this side will send, in octets. None: not said.
+        max_message_size: Option<u64> = None,
+        /// Extensions that this side has.
+        offered_capabilities: Multiple<Symbol> = Multiple::default(),
+        /// Extensions that this side may use if the peer has them.
+        desired_capabilities: Multiple<Symbol> = Multiple::default(),
+        /// Further facts about the link.
+        properties: Option<Fields> = None,
+        /// Settle by itself once the receiver has told its outcome. False: the application calls `settle`.
+        auto_settle: bool = true,
+        /// Keep the payload of every delivery until it is settled, so that it can be sent again.
+        retain_unsettled: bool = false,
+    }
+}
+
+impl SenderOptions {
+    /// A sender to the node `address`.
+    pub fn new(address: impl Into<Str>) -> Self {
+        let target = Target { address: Some(address.into()), ..Target::default() };
+        Self::default().with_source(Source::default()).with_target(target)
+    }
+
+    /// Sets the source.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<AttachSource>) -> Self {
+        self.source = Some(Box::new(source.into()));
+        self
+    }
+
+    /// Sets the target.
+    #[must_use]
+    pub fn with_target(mut self, target: impl Into<AttachTarget>) -> Self {
+        self.target = Some(Box::new(target.into()));
+        self
+    }
+}
+
+super::options! {
+    /// What a receiver attaches with (§2.7.3). Where it answers a peer's attach, what is not set repeats
+    /// the peer's wish; the name and the mode that the peer decides are the peer's, and where the peer attaches a detached
+    /// link again, everything but who settles is as it was.
+    ReceiverOptions {
+        /// The link's name, unique for its direction between the two containers. None: one made of the container's id and
+        /// a number, which another connection of the same container would make again: name links that must not meet.
+        name: Option<Str> = None,
+        /// Where the messages shall come from.
+        source: Option<Box<AttachSource>> = None,
+        /// Where the messages go.
+        target: Option<Box<AttachTarget>> = None,
+        /// Accepting: the address of the node where the peer asks for a dynamic one; of no meaning otherwise.
+        dynamic_address: Option<Str> = None,
+        /// Whether deliveries should be sent settled. None: mixed.
+        snd_settle_mode: Option<SenderSettleMode> = None,
+        /// When this side settles. None: first.
+        rcv_settle_mode: Option<ReceiverSettleMode> = None,
+        /// The largest message that is accepted, in octets, announced to the sender. None or 0: `Limits::message_size`.
+        max_message_size: Option<u64> = None,
+        /// Extensions that this side has.
+        offered_capabilities: Multiple<Symbol> = Multiple::default(),
+        /// Extensions that this side may use if the peer has them.
+        desired_capabilities: Multiple<Symbol> = Multiple::default(),
+        /// Further facts about the link.
+        properties: Option<Fields> = None,
+        /// Who grants credit, and when.
+        credit: CreditMode = CreditMode::Manual,
+        /// Hand deliveries out from their first frame on, to be read while they arrive.
+        streaming: bool = false,
+    }
+}
+
+impl ReceiverOptions {
+    /// A receiver from the node `address`.
+    pub fn new(address: impl Into<Str>) -> Self {
+        let source = Source { address: Some(address.into()), ..Source::default() };
+        Self::default().with_source(source).with_target(Target::default())
+    }
+
+    /// Sets the source.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<AttachSource>) -> Self {
+        self.source = Some(Box::new(source.into()));
+        self
+    }
+
+    /// Sets the target.
+    #[must_use]
+    pub fn with_target(mut self, target: impl Into<AttachTarget>) -> Self {
+        self.target = Some(Box::new(target.into()));
+        self
+    }
+
+    /// Keeps credit for `window` deliveries, renewed at half.
+    #[must_use]
+    pub fn prefetch(self, window: u32) -> Self {
+        self.credit(CreditMode::Prefetch(window))
+    }
+}
+
+/// Who grants credit to the sender, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CreditMode {
+    /// The application, by [`crate::Receiver::grant`].
+    #[default]
+    Manual,
+    /// The engine: so many deliveries granted or waiting to be taken, topped up when half of them have been taken.
+    Prefetch(u32),
+    /// The engine: as many as the application waits for ([`crate::Receiver::demand`]), at most so many.
+    OnDemand(u32),
+}

@@ -1,0 +1,43 @@
+//! What the application chooses: one table a kind of endpoint, each field with its default.
+
+mod connection;
+mod limits;
+mod link;
+mod sasl;
+mod session;
+
+pub use connection::{ConnectionOptions, TransportFacts};
+pub use limits::Limits;
+pub use link::{CreditMode, ReceiverOptions, SenderOptions};
+pub use sasl::{Credentials, SaslServer};
+pub use session::SessionOptions;
+
+/// Declares a struct of public fields with defaults, and a chainable setter for each of them.
+macro_rules! options {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)+
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)+ }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        impl $name {
+            $(
+                $(#[$field_doc])*
+                #[must_use]
+                pub fn $field(mut self, $field: impl Into<$type>) -> Self {
+                    self.$field = $field.into();
+                    self
+                }
+            )+
+        }
+    };
+}
+use options;

@@ -1,0 +1,12 @@
+//! Measures the engine without sockets: two ends of a connection in one thread that hand each other their octets.
+//!
+//! [`engine`] measures the life of a message, [`memory`] what idle connections and links hold. Whatever uses this crate
+//! has its allocations counted by [`heap`].
+
+pub mod engine;
+pub mod heap;
+pub mod memory;
+pub mod pair;
+
+/// What can go wrong while the two ends are set up and run: nothing that a measurement should go on after.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -1,0 +1,197 @@
+//! The deadlines of `Limits`: nobody can make an engine wait for ever.
+#![cfg(test)]
+
+use std::time::Duration;
+
+use amqp_core::codec::{Begin, Close, ErrorCondition, Flow, Payload, ProtocolHeader, SaslMechanisms, Symbol};
+use amqp_core::{
+    Cause, ConnectionOptions, Credentials, Event, Instant, Limits, Resolution, SaslServer, SenderOptions,
+    SessionOptions, Violation,
+};
+use amqp_tests::pair::{client_options, server_options};
+use amqp_tests::script::{CHANNEL, Script, frame, peer_begin, peer_open, peer_receiver};
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn limits() -> Limits {
+    Limits::default()
+        .handshake(ms(1000))
+        .frame_assembly(ms(300))
+        .write_stall(ms(700))
+        .close(ms(500))
+        .answer(ms(2000))
+}
+
+#[track_caller]
+fn expect_timed_out(script: &mut Script, cause: &Cause) {
+    script.expect_eof();
+    script.expect_event(Event::Closed);
+    assert_eq!(script.engine.close_reason().unwrap().cause(), cause);
+}
+
+#[test]
+fn a_peer_that_says_nothing_is_left_at_the_handshake_deadline() {
+    for mut script in
+        [Script::client(client_options().limits(limits())), Script::server(server_options().limits(limits()))]
+    {
+        script.advance(ms(0));
+        script.rest();
+        assert_eq!(script.engine.poll_timeout(), Some(Instant::from_millis(1000)));
+        script.advance(ms(999));
+        assert!(!script.engine.wants_shutdown());
+        script.advance(ms(1));
+        expect_timed_out(&mut script, &Cause::Timeout);
+    }
+}
+
+#[test]
+fn the_handshake_deadline_covers_headers_sasl_and_opens() {
+    let mut script =
+        Script::client(client_options().limits(limits()).credentials(Some(Credentials::Anonymous)));
+    script.expect_header(ProtocolHeader::SASL);
+    script.give_header(ProtocolHeader::SASL);
+    script.advance(ms(600));
+    let sasl_server_mechanisms = Symbol::from_static("ANONYMOUS").into();
+    script.give_sasl(&SaslMechanisms { sasl_server_mechanisms });
+    script.expect_sasl();
+    script.advance(ms(399));
+    assert!(!script.engine.wants_shutdown());
+    script.advance(ms(1));
+    expect_timed_out(&mut script, &Cause::Timeout);
+}
+
+#[test]
+fn once_opened_the_handshake_has_no_deadline() {
+    let mut script = Script::client(client_options().limits(limits()));
+    script.open(&peer_open());
+    assert_eq!(script.engine.poll_timeout(), None);
+}
+
+#[test]
+fn a_frame_that_does_not_come_to_its_end_closes() {
+    let mut script = Script::client(client_options().limits(limits()));
+    script.open(&peer_open());
+    let octets = frame(0, &peer_begin(), &[]);
+    script.give_octets(&octets[..3]);
+    script.advance(ms(299));
+    script.give_octets(&octets[3..10]);
+    script.expect_nothing();
+    script.advance(ms(1));
+    script.expect_close(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+    assert_eq!(script.engine.close_reason().unwrap().cause(), &Cause::Violation(Violation::SlowFrame));
+}
+
+#[test]
+fn every_frame_has_the_deadline_for_itself() {
+    let mut script = Script::client(client_options().limits(limits()));
+    script.open(&peer_open());
+    let octets = [0, 0, 0, 8, 2, 0, 0, 0].repeat(20);
+    script.give_octets(&octets[..4]);
+    for piece in octets[4..].chunks(8) {
+        script.advance(ms(200));
+        script.give_octets(piece);
+    }
+    assert!(script.engine.close_reason().is_none());
+    assert_eq!(script.engine.poll_timeout(), None);
+}
+
+#[test]
+fn output_that_nobody_takes_ends_the_connection() {
+    let mut script = Script::client(client_options().limits(limits()));
+    script.open(&peer_open());
+    script.engine.begin(SessionOptions::default()).unwrap();
+    // The engine is told the time, and nobody asks it for output.
+    _ = script.engine.handle_timeout(Instant::from_millis(100));
+    assert_eq!(script.engine.poll_timeout(), Some(Instant::from_millis(800)));
+    _ = script.engine.handle_timeout(Instant::from_millis(800));
+    expect_timed_out(&mut script, &Cause::Violation(Violation::WriteStall));
+}
+
+#[test]
+fn output_that_is_taken_has_no_deadline() {
+    let mut script = Script::client(client_options().limits(limits()));
+    script.open(&peer_open());
+    script.engine.begin(SessionOptions::default()).unwrap();
+    _ = script.engine.handle_timeout(Instant::from_millis(100));
+    script.advance(ms(100));
+    assert_eq!(script.engine.poll_timeout(), None);
+    script.advance(Duration::from_secs(100));
+    assert!(script.engine.close_reason().is_none());
+}
+
+/// TRANSPORT-2.4.3-2
+#[test]
+fn a_close_waits_for_what_was_accepted_until_its_deadline() {
+    let mut script = Script::client(client_options().limits(limits()));
+    script.open(&peer_open());
+    let no_window = Begin { incoming_window: 0, ..peer_begin() };
+    let session = script.begin(SessionOptions::default(), &no_window);
+    let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver("link"));
+    script.give(&Flow { incoming_window: 0, ..script.grant(0, 1) });
+    script.engine.sender(sender).unwrap().send(Payload::from_static(b"message")).unwrap();
+    script.engine.close(None);
+    script.advance(ms(499));
+    script.expect_nothing();
+    script.advance(ms(1));
+    script.expect_close(None);
+    let (_, resolution) = script.engine.sender(sender).unwrap().next_outcome().unwrap();
+    assert!(matches!(resolution, Resolution::Unsent(..)), "{resolution:?}");
+    script.give_on(0, &Close::default());
+    script.expect_eof();
+}
+
+#[test]
+fn a_session_that_the_application_does_not_answer_is_refused() {
+    let mut script = Script::server(server_options().limits(limits()));
+    script.open(&peer_open());
+    script.give(&peer_begin());
+    script.give_on(CHANNEL + 1, &peer_begin());
+    let session = script.expect_some(|event| match event {
+        Event::SessionOpening(id) => Some(id),
+        _ => None,
+    });
+    script.advance(ms(1999));
+    script.expect_nothing();
+    script.advance(ms(1));
+    for channel in [CHANNEL, CHANNEL + 1] {
+        let begin: Begin = script.expect_frame();
+        assert_eq!(begin.remote_channel, Some(channel));
+        script.expect_end(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+    }
+    script.give(&amqp_core::codec::End::default());
+    script.expect_event(Event::SessionEnded(session));
+    script.engine.close(None);
+    script.expect_close(None);
+    script.give_on(0, &Close::default());
+    script.expect_eof();
+}
+
+#[test]
+fn an_open_that_the_application_does_not_answer_ends_at_last() {
+    let mut script = Script::server(ConnectionOptions::new("engine").limits(limits()));
+    script.exchange_headers();
+    script.give_on(0, &peer_open());
+    script.expect_event(Event::Opening);
+    script.advance(ms(2999));
+    assert!(script.engine.close_reason().is_none(), "the application has its own time to answer");
+    script.advance(ms(1));
+    expect_timed_out(&mut script, &Cause::Timeout);
+}
+
+/// SEC-5-13
+#[test]
+fn a_credential_check_may_take_longer_than_the_handshake_and_not_for_ever() {
+    let sasl = SaslServer::new([Symbol::from_static("EXTERNAL")]);
+    let mut script = Script::server(server_options().limits(limits()).sasl(sasl));
+    script.give_header(ProtocolHeader::SASL);
+    script.rest();
+    let mechanism = Symbol::from_static("EXTERNAL");
+    script.give_sasl(&amqp_core::codec::SaslInit { mechanism, ..Default::default() });
+    script.expect_event(Event::Authenticate);
+    script.advance(ms(2999));
+    assert!(script.engine.close_reason().is_none());
+    script.advance(ms(1));
+    expect_timed_out(&mut script, &Cause::Timeout);
+}
