@@ -28,6 +28,15 @@ macro_rules! ids {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name($crate::slots::Key);
 
+        impl $name {
+            /// A small number that no other live one of its kind on the connection has: its place in a table of the
+            /// caller's.
+            #[inline]
+            pub const fn index(self) -> usize {
+                self.0.slot as usize
+            }
+        }
+
         impl $crate::slots::Id for $name {
             fn from_key(key: $crate::slots::Key) -> Self {
                 Self(key)

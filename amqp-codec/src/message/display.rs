@@ -72,3 +72,23 @@ impl Line<'_, '_> {
         }
     }
 }
+
+/// The value; each section where there are several, separated by commas; nothing where there is no section.
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut show = |section: usize, value: &dyn fmt::Display| {
+            let separator = if section == 0 { "" } else { ", " };
+            write!(f, "{separator}{value}")
+        };
+        match self {
+            Self::Data(sections) => {
+                sections.iter().enumerate().try_for_each(|(at, it)| show(at, &Value::Binary(it.clone())))
+            }
+            Self::Sequence(sections) => {
+                sections.iter().enumerate().try_for_each(|(at, it)| show(at, &Value::List(it.clone())))
+            }
+            Self::Value(value) => show(0, value),
+            Self::Empty => Ok(()),
+        }
+    }
+}

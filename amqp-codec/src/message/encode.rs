@@ -27,12 +27,18 @@ impl Message {
 
     /// The octets of the message. Data sections of 4 KiB and more are not copied: the payload shares them.
     pub fn to_payload(&self) -> Payload {
+        self.to_payload_in(&mut BytesMut::with_capacity(256))
+    }
+
+    /// As [`Message::to_payload`], encoded behind what is in `out` and split off: where `out` is kept for the next
+    /// message, most messages allocate nothing.
+    pub fn to_payload_in(&self, out: &mut BytesMut) -> Payload {
         let mut payload = Payload::new();
-        let mut out = BytesMut::with_capacity(256);
-        self.encode_before_body(&mut Writer::new(&mut out));
+        drop(out.split());
+        self.encode_before_body(&mut Writer::new(out));
         if let Body::Data(sections) = &self.body {
             for section in sections.iter() {
-                let mut writer = Writer::new(&mut out);
+                let mut writer = Writer::new(out);
                 match u32::try_from(section.len()) {
                     Ok(length @ UNCOPIED..) => {
                         writer.descriptor(SectionKind::Data.code());
@@ -45,10 +51,10 @@ impl Message {
                 }
             }
         } else {
-            self.encode_structured_body(&mut Writer::new(&mut out));
+            self.encode_structured_body(&mut Writer::new(out));
         }
-        put_section(&mut Writer::new(&mut out), SectionKind::Footer, self.footer.as_ref());
-        payload.push(out.freeze());
+        put_section(&mut Writer::new(out), SectionKind::Footer, self.footer.as_ref());
+        payload.push(out.split().freeze());
         payload
     }
 

@@ -177,6 +177,11 @@ impl Connection {
         !unread && !unwritten && !self.awaits_sasl_answer()
     }
 
+    /// True where [`Connection::poll_output`] would give something now, or may: it costs less to ask.
+    pub fn wants_write(&self) -> bool {
+        self.has_output() || self.greets() || self.closes_now()
+    }
+
     /// True once nothing more will be written: write what was polled, then shut the writing side.
     pub fn wants_shutdown(&self) -> bool {
         self.state == ConnectionState::End
@@ -269,6 +274,11 @@ impl Connection {
         self.state
     }
 
+    /// Whether this is the end that was connected to.
+    pub fn is_server(&self) -> bool {
+        self.role == Role::Server
+    }
+
     /// What this side says in its open.
     pub fn options(&self) -> &ConnectionOptions {
         &self.endpoints.options
@@ -300,8 +310,13 @@ impl Connection {
             outgoing: endpoints.outgoing.len(),
             incoming: endpoints.incoming.len(),
             buffered_input: endpoints.cx.buffered,
-            buffered_output: endpoints.cx.out.len().saturating_add(endpoints.cx.queued_octets),
+            buffered_output: self.buffered_output(),
         }
+    }
+
+    /// Octets of output encoded and not taken, and of deliveries accepted and not encoded.
+    pub fn buffered_output(&self) -> usize {
+        self.endpoints.cx.out.len().saturating_add(self.endpoints.cx.queued_octets)
     }
 
     /// Has every header and frame shown to `trace` from now on; all of them where it is set before anything is polled.

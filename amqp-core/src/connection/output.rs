@@ -3,7 +3,7 @@
 use amqp_codec::Close;
 use bytes::Bytes;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Role};
 use crate::state::{ConnectionState, ConnectionStep};
 use crate::timer::Timer;
 
@@ -61,6 +61,17 @@ impl Connection {
         if self.state == ConnectionState::End {
             self.timers.clear_all();
         }
+    }
+
+    /// The client has still to say its first words.
+    pub(crate) fn greets(&self) -> bool {
+        self.role == Role::Client && !self.greeted
+    }
+
+    /// A close waits for nothing but the next poll.
+    pub(crate) fn closes_now(&self) -> bool {
+        let waits = self.close.as_ref().is_some_and(|intent| !intent.written);
+        waits && self.open_written && self.state != ConnectionState::End && self.endpoints.cx.queued == 0
     }
 
     /// There is or will be something to poll.

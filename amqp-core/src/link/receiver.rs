@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 
 use amqp_codec::{DeliveryState, Error, Payload, SequenceNo};
 
-use crate::delivery::incoming::{Delivery, Partial, Update};
+use crate::delivery::incoming::{Delivery, IncomingDelivery, Partial, Update};
 use crate::delivery::tags::Tags;
 use crate::endpoints::Endpoints;
 use crate::error::{Gone, StateError};
@@ -167,6 +167,13 @@ impl Receiver<'_> {
     #[inline]
     pub fn settle(&mut self, key: ReceivedKey, outcome: DeliveryState) -> Result<(), StateError> {
         self.endpoints.settle_incoming(self.id, key, outcome)
+    }
+
+    /// Whether the outcome of a delivery was told and the sender has still to settle it: rcv-settle-mode second
+    /// (§2.6.12).
+    pub fn awaits_sender(&self, key: ReceivedKey) -> bool {
+        let told = |delivery: &IncomingDelivery| delivery.told.is_some() && !delivery.remote_settled;
+        self.endpoints.incoming.get(key).is_some_and(told)
     }
 
     /// Tells the sender a state of a delivery without settling it (§2.7.6).

@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use amqp_codec::{DeliveryState, DeliveryTag, Error, Payload, ReceiverSettleMode, SequenceNo};
+use amqp_codec::{
+    DeliveryState, DeliveryTag, Error, Payload, ReceiverSettleMode, SenderSettleMode, SequenceNo,
+};
 
 use crate::delivery::outgoing::{Outgoing, SendError, Unresolved};
 use crate::endpoints::Endpoints;
@@ -177,6 +179,12 @@ impl Sender<'_> {
         self.endpoints.abort(self.id, key)
     }
 
+    /// Takes a delivery back without a trace, where nothing of it was sent: then there is no outcome for it.
+    pub fn withdraw(&mut self, key: DeliveryKey) -> Option<Outgoing> {
+        let unsent = self.endpoints.outgoing.get(key).is_some_and(|delivery| delivery.id.is_none());
+        if unsent { self.abort(key).ok().flatten() } else { None }
+    }
+
     /// Settles a delivery whose outcome was taken, or gives up on one whose outcome is not known: then it has none.
     ///
     /// # Errors
@@ -230,6 +238,11 @@ impl Sender<'_> {
     /// §2.6.7: deliveries sent since the link was made, modulo 2^32, starting where the attach said.
     pub fn delivery_count(&self) -> SequenceNo {
         self.endpoint().map_or_else(SequenceNo::default, |sender| sender.delivery_count)
+    }
+
+    /// Whether deliveries are sent settled, as negotiated.
+    pub fn snd_settle_mode(&self) -> SenderSettleMode {
+        self.endpoint().map_or_else(SenderSettleMode::default, |sender| sender.link.snd_settle_mode())
     }
 
     /// When the receiver settles, as negotiated.

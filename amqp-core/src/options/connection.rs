@@ -42,6 +42,9 @@ super::options! {
         /// Answer every session that the peer begins with these options, without [`crate::Event::SessionOpening`]
         /// waiting for an answer (it still tells of the session).
         accept_sessions: Option<super::SessionOptions> = None,
+        /// Whether the peer may begin sessions and attach links. None: the engine tells of them, the endpoints of a
+        /// client refuse them.
+        allow_incoming: Option<bool> = None,
         /// What a peer can make this side hold, and how long it can make it wait.
         limits: Limits = Limits::default(),
     }
@@ -51,6 +54,22 @@ impl ConnectionOptions {
     /// Options of the container `container_id`.
     pub fn new(container_id: impl Into<Str>) -> Self {
         Self::default().container_id(container_id)
+    }
+}
+
+/// In electron's words.
+impl ConnectionOptions {
+    /// Wants of the peer that it is heard every `interval`, and closes after twice as long without a frame:
+    /// `idle_time_out` of twice `interval`.
+    #[must_use]
+    pub fn heartbeat(self, interval: Duration) -> Self {
+        self.idle_time_out(interval.saturating_mul(2))
+    }
+
+    /// The virtual host wanted of the peer: `hostname`.
+    #[must_use]
+    pub fn virtual_host(self, host: impl Into<Str>) -> Self {
+        self.hostname(host.into())
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use amqp_codec::{
     AttachSource, AttachTarget, Fields, Multiple, ReceiverSettleMode, SenderSettleMode, SequenceNo, Serial,
-    Source, Str, Symbol, Target,
+    Source, Str, Symbol, Target, TerminusDurability, TerminusExpiryPolicy,
 };
 
 super::options! {
@@ -90,8 +90,8 @@ super::options! {
         desired_capabilities: Multiple<Symbol> = Multiple::default(),
         /// Further facts about the link.
         properties: Option<Fields> = None,
-        /// Who grants credit, and when.
-        credit: CreditMode = CreditMode::Manual,
+        /// Who grants credit, and when. By default there is credit for as many deliveries as the application waits for.
+        credit: CreditMode = CreditMode::default(),
         /// Hand deliveries out from their first frame on, to be read while they arrive.
         streaming: bool = false,
     }
@@ -118,6 +118,46 @@ impl ReceiverOptions {
         self
     }
 
+    /// A subscription that outlives its link and its connection: the link's name is `name`, and the source keeps what is
+    /// unsettled and never expires (§3.5.3). Detach it to come back, close it to end it.
+    #[must_use]
+    pub fn durable_subscription(self, name: impl Into<Str>) -> Self {
+        self.name(name.into()).change_source(|source| {
+            source.durable = TerminusDurability::UnsettledState;
+            source.expiry_policy = TerminusExpiryPolicy::Never;
+        })
+    }
+
+    /// Wants only messages that all filters of `set` let pass (§3.5.8); what is in force the peer's source says.
+    #[must_use]
+    pub fn filter(self, set: Fields) -> Self {
+        self.change_source(|source| source.filter = Some(set))
+    }
+
+    /// A node that the peer makes for this link and that goes with it (§3.5.3): the peer's source has its address.
+    #[must_use]
+    pub fn dynamic(self) -> Self {
+        self.change_source(|source| {
+            source.address = None;
+            source.dynamic = true;
+        })
+    }
+
+    fn change_source(self, change: impl FnOnce(&mut Source)) -> Self {
+        let mut source = match self.source.as_deref() {
+            Some(AttachSource::Source(source)) => source.clone(),
+            _ => Source::default(),
+        };
+        change(&mut source);
+        self.with_source(source)
+    }
+
+    /// As many deliveries as the application waits for, and at most `most`.
+    #[must_use]
+    pub fn capacity(self, most: u32) -> Self {
+        self.credit(CreditMode::OnDemand(most))
+    }
+
     /// Keeps credit for `window` deliveries, renewed at half.
     #[must_use]
     pub fn prefetch(self, window: u32) -> Self {
@@ -125,14 +165,46 @@ impl ReceiverOptions {
     }
 }
 
+/// Electron's pairs of settle modes.
+macro_rules! reliability {
+    ($($options:ident)+) => { $(
+        impl $options {
+            /// Deliveries are sent settled: each arrives once or not at all.
+            #[must_use]
+            pub fn at_most_once(self) -> Self {
+                self.snd_settle_mode(SenderSettleMode::Settled).rcv_settle_mode(ReceiverSettleMode::First)
+            }
+
+            /// Deliveries are sent unsettled and settled by the receiver: each arrives once, or again after a failure.
+            #[must_use]
+            pub fn at_least_once(self) -> Self {
+                self.snd_settle_mode(SenderSettleMode::Unsettled).rcv_settle_mode(ReceiverSettleMode::First)
+            }
+
+            /// Deliveries are sent unsettled and the receiver settles after the sender: three steps (§2.6.12), for both
+            /// sides to know of each that the other knows.
+            #[must_use]
+            pub fn exactly_once(self) -> Self {
+                self.snd_settle_mode(SenderSettleMode::Unsettled).rcv_settle_mode(ReceiverSettleMode::Second)
+            }
+        }
+    )+ };
+}
+reliability! { SenderOptions ReceiverOptions }
+
 /// Who grants credit to the sender, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreditMode {
     /// The application, by [`crate::Receiver::grant`].
-    #[default]
     Manual,
     /// The engine: so many deliveries granted or waiting to be taken, topped up when half of them have been taken.
     Prefetch(u32),
     /// The engine: as many as the application waits for ([`crate::Receiver::demand`]), at most so many.
     OnDemand(u32),
+}
+
+impl Default for CreditMode {
+    fn default() -> Self {
+        Self::OnDemand(u32::MAX)
+    }
 }

@@ -1,0 +1,218 @@
+//! The task that moves a connection's octets.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use amqp_endpoint::{Driver, Instant, ReadBuffer};
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant as Clock, Sleep, sleep_until};
+
+/// Octets that are taken for one write.
+const WRITE: usize = 128 * 1024;
+/// Pieces that go into one write.
+const PIECES: usize = 16;
+/// How long the peer may take to close the transport after this side did, so that nothing it was told is lost.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Reads and writes at the same time, until the connection is over; gives way to other tasks after one of each.
+pub(crate) struct Task<S> {
+    stream: Pin<Box<S>>,
+    driver: Driver,
+    origin: Clock,
+    buffer: ReadBuffer,
+    /// Taken and not written.
+    writing: VecDeque<Bytes>,
+    unflushed: bool,
+    timer: Pin<Box<Sleep>>,
+    phase: Phase,
+}
+
+/// How far the transport is closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// The peer sends no more.
+    ReadToEnd,
+    /// The writing side is shut, what still comes is dropped.
+    Lingering {
+        until: Clock,
+    },
+}
+
+impl<S: AsyncRead + AsyncWrite> Task<S> {
+    pub(crate) fn new(stream: S, driver: Driver) -> Self {
+        let origin = Clock::now();
+        Self {
+            stream: Box::pin(stream),
+            driver,
+            origin,
+            buffer: ReadBuffer::new(),
+            writing: VecDeque::new(),
+            unflushed: false,
+            timer: Box::pin(sleep_until(origin)),
+            phase: Phase::Running,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::new(self.origin.elapsed())
+    }
+
+    /// Nothing is left to read or write.
+    fn is_done(&self) -> bool {
+        self.driver.is_finished() && self.writing.is_empty() && !self.unflushed
+    }
+
+    /// One read; ready where it brought something, or the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.phase != Phase::Running || !self.driver.wants_read() {
+            return Poll::Pending;
+        }
+        let now = self.now();
+        let Self { stream, driver, buffer, .. } = self;
+        let octets = ready!(buffer.lend(|buffer| {
+            let octets = ready!(poll_read_buf(stream.as_mut(), cx, buffer))?;
+            if octets > 0 {
+                driver.on_bytes(buffer, now);
+            }
+            Poll::Ready(Ok::<_, io::Error>(octets))
+        }))?;
+        if octets == 0 {
+            self.phase = Phase::ReadToEnd;
+            self.driver.on_eof(now);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// One write of all there is; ready where it wrote something.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut octets: usize = self.writing.iter().map(Bytes::len).sum();
+        while octets < WRITE
+            && let Some(chunk) = self.driver.next_write(self.now())
+        {
+            octets = octets.saturating_add(chunk.len());
+            self.writing.push_back(chunk);
+        }
+        if octets == 0 {
+            if std::mem::take(&mut self.unflushed) && self.stream.as_mut().poll_flush(cx)?.is_pending() {
+                self.unflushed = true;
+            }
+            return Poll::Pending;
+        }
+        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let mut used: usize = 0;
+        for (piece, chunk) in pieces.iter_mut().zip(&self.writing) {
+            *piece = IoSlice::new(chunk);
+            used = used.saturating_add(1);
+        }
+        let pieces = pieces.get(..used).unwrap_or_default();
+        let mut written = ready!(self.stream.as_mut().poll_write_vectored(cx, pieces))?;
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.unflushed = true;
+        while let Some(chunk) = self.writing.front_mut().filter(|_| written > 0) {
+            let part = chunk.len().min(written);
+            chunk.advance(part);
+            written = written.saturating_sub(part);
+            if chunk.is_empty() {
+                self.writing.pop_front();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready where a deadline has come.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.driver.deadline() else { return Poll::Pending };
+        let at = self.origin.checked_add(deadline.since_origin()).unwrap_or_else(|| self.timer.deadline());
+        // One that moved away is found out when the old one has come: that costs less than moving the timer for each.
+        if at < self.timer.deadline() || self.timer.is_elapsed() {
+            self.timer.as_mut().reset(at);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        self.driver.on_deadline(self.now());
+        Poll::Ready(())
+    }
+
+    /// Everything is written: shuts the writing side, and waits a moment for the peer to do so.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.phase == Phase::ReadToEnd {
+            _ = ready!(self.stream.as_mut().poll_shutdown(cx));
+            return Poll::Ready(());
+        }
+        if self.phase == Phase::Running {
+            if ready!(self.stream.as_mut().poll_shutdown(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            let until = Clock::now().checked_add(LINGER).unwrap_or_else(Clock::now);
+            self.phase = Phase::Lingering { until };
+            self.timer.as_mut().reset(until);
+        }
+        let Self { stream, buffer, timer, .. } = self;
+        if timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        loop {
+            let read = buffer.lend(|buffer| {
+                let read = poll_read_buf(stream.as_mut(), cx, buffer);
+                buffer.clear();
+                read
+            });
+            if !matches!(ready!(read), Ok(1..)) {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite> Future for Task<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if !this.is_done() {
+            // While it runs it needs no waking.
+            this.driver.register_writer(Waker::noop());
+            let read = this.poll_read(cx);
+            let write = this.poll_write(cx);
+            let deadline = this.poll_deadline(cx);
+            let busy = read.is_ready() || write.is_ready() || deadline.is_ready();
+            if let Some(error) = failure(read).or_else(|| failure(write)) {
+                this.driver.on_io_error(error);
+                return Poll::Ready(());
+            }
+            if !this.is_done() {
+                if busy {
+                    cx.waker().wake_by_ref();
+                } else {
+                    this.driver.register_reader(cx.waker());
+                    this.driver.register_writer(cx.waker());
+                }
+                return Poll::Pending;
+            }
+        }
+        this.poll_end(cx)
+    }
+}
+
+fn failure(done: Poll<io::Result<()>>) -> Option<io::Error> {
+    match done {
+        Poll::Ready(Err(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Reads into the room that the buffer has.
+fn poll_read_buf<S: AsyncRead>(
+    mut stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    buffer: &mut BytesMut,
+) -> Poll<io::Result<usize>> {
+    pin!(stream.read_buf(buffer)).poll(cx)
+}

@@ -1,0 +1,205 @@
+//! A delivery that was received, and its settlement.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use amqp_core::codec::{DecodeError, DeliveryState, DeliveryTag, Error as Condition, Modified, Rejected};
+use amqp_core::{ReceivedKey, StateError};
+
+use crate::error::Error;
+use crate::receiver::ReceiverLink;
+use crate::state::State;
+use crate::sync::Arc;
+use crate::waiters::Ticket;
+
+/// What settles a message. It can go to another thread or task, outlives the [`crate::Receiver`], and keeps the link open.
+///
+/// The methods that settle consume it, so it cannot be settled twice. They record the outcome at once; what they return
+/// may be awaited, to know that both sides have settled, or dropped. A delivery that is dropped is released.
+pub struct Delivery {
+    link: Arc<ReceiverLink>,
+    key: ReceivedKey,
+    tag: DeliveryTag,
+    state: Option<DeliveryState>,
+    /// What it is settled with when it is dropped; none where nothing is left to settle.
+    if_dropped: Option<DeliveryState>,
+}
+
+impl Delivery {
+    pub(crate) fn new(link: Arc<ReceiverLink>, delivery: amqp_core::Delivery) -> Self {
+        let amqp_core::Delivery { key, tag, state, settled, .. } = delivery;
+        let if_dropped = (!settled).then_some(DeliveryState::Released);
+        Self { link, key, tag, state, if_dropped }
+    }
+
+    pub(crate) fn rejected_if_dropped(mut self, error: DecodeError) -> Self {
+        if self.if_dropped.is_some() {
+            let error = Condition::new(error.condition(), error.to_string());
+            self.if_dropped = Some(rejected(Some(error)));
+        }
+        self
+    }
+
+    /// Takes the message (§3.4.2).
+    pub fn accept(self) -> Settling {
+        self.settle(DeliveryState::Accepted)
+    }
+
+    /// Says that the message is invalid (§3.4.3), and why.
+    pub fn reject(self, error: Option<Condition>) -> Settling {
+        self.settle(rejected(error))
+    }
+
+    /// Gives the message back unprocessed (§3.4.4).
+    pub fn release(self) -> Settling {
+        self.settle(DeliveryState::Released)
+    }
+
+    /// Gives the message back with something changed (§3.4.5).
+    pub fn modify(self, modified: Modified) -> Settling {
+        self.settle(DeliveryState::Modified(modified))
+    }
+
+    /// Settles it with any outcome. What is none comes back as [`StateError::NotAsked`] when that is awaited, and the
+    /// delivery is released.
+    pub fn settle(mut self, outcome: DeliveryState) -> Settling {
+        let told = if self.if_dropped.is_some() { self.tell(outcome) } else { Ok(()) };
+        if !matches!(told, Err(Error::State(StateError::NotAsked | StateError::TooLarge))) {
+            self.if_dropped = None;
+        }
+        Settling { link: Arc::clone(&self.link), key: self.key, told: Some(told), ticket: None }
+    }
+
+    /// Leaves it unsettled for good: the sender learns nothing until the link ends.
+    pub fn leave(mut self) {
+        self.if_dropped = None;
+    }
+
+    /// Tells the sender a state that settles nothing, such as how much of it was processed (§3.4.1).
+    ///
+    /// # Errors
+    /// Where it is settled, or its link is over.
+    pub fn update(&self, state: DeliveryState) -> Result<(), Error> {
+        let id = self.link.id();
+        self.link.connection().shared().with(|all| {
+            let updated = all
+                .engine
+                .receiver(id)
+                .map_err(Error::from)
+                .and_then(|mut it| Ok(it.update(self.key, state)?));
+            updated.map_err(|error| all.reason(self.link.place(), error))
+        })
+    }
+
+    /// The sender has settled it and waits for no answer: settling it does nothing.
+    pub const fn is_settled(&self) -> bool {
+        self.if_dropped.is_none()
+    }
+
+    /// What the sender calls it, unique among what it has not settled on the link.
+    pub const fn tag(&self) -> &DeliveryTag {
+        &self.tag
+    }
+
+    /// The sender's state of it, as of when it was received.
+    pub const fn remote_state(&self) -> Option<&DeliveryState> {
+        self.state.as_ref()
+    }
+
+    fn tell(&self, outcome: DeliveryState) -> Result<(), Error> {
+        self.link.connection().shared().with(|state| state.settle(&self.link, self.key, outcome))
+    }
+}
+
+impl State {
+    fn settle(&mut self, link: &ReceiverLink, key: ReceivedKey, outcome: DeliveryState) -> Result<(), Error> {
+        let mut receiver = self.engine.receiver(link.id())?;
+        if let Err(error) = receiver.settle(key, outcome) {
+            return Err(self.reason(link.place(), error.into()));
+        }
+        // §2.6.12: with rcv-settle-mode second it is settled once the sender has done so.
+        if receiver.awaits_sender(key)
+            && let Some(record) = self.receivers.get_mut(link.key())
+        {
+            record.unsettled.insert(key);
+        }
+        Ok(())
+    }
+}
+
+fn rejected(error: Option<Condition>) -> DeliveryState {
+    DeliveryState::Rejected(Rejected { error: error.map(Into::into) })
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("tag", &self.tag)
+            .field("settled", &self.is_settled())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.if_dropped.take() {
+            // A link that is over has told the sender already.
+            _ = self.tell(outcome);
+        }
+    }
+}
+
+/// Waits until both sides have settled a delivery. The outcome is recorded already: it may be dropped.
+///
+/// With rcv-settle-mode first that is at once; with second it is when the sender has settled as well.
+pub struct Settling {
+    link: Arc<ReceiverLink>,
+    key: ReceivedKey,
+    told: Option<Result<(), Error>>,
+    ticket: Option<Ticket>,
+}
+
+impl Future for Settling {
+    /// An error where the outcome could not be told.
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(Err(error)) = &self.told {
+            return Poll::Ready(Err(error.clone()));
+        }
+        let Self { link, key, ticket, .. } = &mut *self;
+        link.connection().shared().poll(cx, |state, waker| {
+            let Some(record) = state.receivers.get_mut(link.key()) else { return Poll::Ready(Ok(())) };
+            if !record.unsettled.contains(key) {
+                record.settling.leave(ticket, &mut state.after);
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(error) = record.status.error() {
+                return Poll::Ready(Err(error.clone()));
+            }
+            record.settling.wait(ticket, waker, &mut state.after);
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        let Self { link, ticket, .. } = self;
+        if ticket.is_some() {
+            link.connection().shared().with(|state| {
+                if let Some(record) = state.receivers.get_mut(link.key()) {
+                    record.settling.leave(ticket, &mut state.after);
+                }
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Settling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settling").field("told", &self.told).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,260 @@
+//! The sending end of a link.
+
+use std::fmt;
+
+use amqp_core::codec::{Attach, AttachSource, AttachTarget, SenderSettleMode, Str};
+use amqp_core::{DeliveryKey, Outgoing, SendError, SendErrorReason, SenderId, Unresolved};
+
+use crate::completions::Completions;
+use crate::connection::Connection;
+use crate::encode::IntoOutgoing;
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::outcome::{Unsent, UnsentReason};
+use crate::send::{Accepting, Send, SendForget, Submit, Submitted};
+use crate::sends::Interest;
+use crate::session::Session;
+use crate::state::{Place, State};
+use crate::status::{EndpointState, Status};
+use crate::sync::Arc;
+use crate::waiters::Waiters;
+
+/// The sending end of a link; a handle that can be cloned. The link closes when the last of them is gone, with all its
+/// operations; one whose source never expires is detached instead.
+///
+/// Electron's eight ways to send are two stages here. [`Sender::submit`] waits for credit and room, and yields a
+/// [`Submitted`], which waits for the outcome; [`Sender::send`] is both. Messages are sent in the order in which their
+/// operations were first polled.
+#[derive(Clone)]
+pub struct Sender(Arc<SenderHandle>);
+
+struct SenderHandle {
+    session: Session,
+    key: usize,
+    id: SenderId,
+}
+
+/// A sender as its handles share it.
+#[derive(Debug)]
+pub(crate) struct SenderRecord {
+    pub(crate) status: Status,
+    /// Operations that wait for credit.
+    pub(crate) waiters: Waiters,
+}
+
+impl SenderRecord {
+    pub(crate) fn new() -> Self {
+        Self { status: Status::new(), waiters: Waiters::default() }
+    }
+}
+
+impl Sender {
+    /// The handle of a link whose record exists.
+    pub(crate) fn new(session: Session, key: usize, id: SenderId) -> Self {
+        Self(Arc::new(SenderHandle { session, key, id }))
+    }
+
+    pub(crate) fn id(&self) -> SenderId {
+        self.0.id
+    }
+
+    pub(crate) fn key(&self) -> usize {
+        self.0.key
+    }
+
+    /// Waits for credit and for room in the output. Yields what the outcome is awaited with. Dropped before that, the
+    /// message is withdrawn.
+    ///
+    /// # Errors
+    /// The operation yields [`Unsent`], with the message, where the link ends first or cannot carry it.
+    pub fn submit(&self, message: impl IntoOutgoing) -> Submit {
+        Submit(Accepting::new(self.clone(), message.into_outgoing()))
+    }
+
+    /// Sends a message and waits for its outcome. Dropped while nothing of the message was written, it is withdrawn; later
+    /// only the waiting is given up.
+    pub fn send(&self, message: impl IntoOutgoing) -> Send {
+        Send::new(self.clone(), message.into_outgoing())
+    }
+
+    /// Sends a message now, where there is credit, room and nobody waiting in front.
+    ///
+    /// # Errors
+    /// [`Unsent`] has the message, [`UnsentReason::Blocked`] where it would have to wait.
+    pub fn try_send(&self, message: impl IntoOutgoing) -> Result<Submitted, Unsent> {
+        let mut accepting = Accepting::new(self.clone(), message.into_outgoing());
+        accepting
+            .accept_now(|| Interest::Submitted(None))
+            .map(|(key, id)| Submitted::new(self.clone(), key, id))
+    }
+
+    /// Sends a message whose outcome nobody wants, once there is credit and room for it.
+    pub fn send_forget(&self, message: impl IntoOutgoing) -> SendForget {
+        SendForget::new(self.clone(), message.into_outgoing(), None)
+    }
+
+    /// Sends a message, once there is credit and room for it, and has its outcome with `value` put into `completions`.
+    /// Where the operation itself yields an error there is no completion.
+    pub fn send_async<T: std::marker::Send + 'static>(
+        &self,
+        message: impl IntoOutgoing,
+        completions: &Completions<T>,
+        value: T,
+    ) -> SendForget {
+        SendForget::new(self.clone(), message.into_outgoing(), Some(completions.place_for(value)))
+    }
+
+    /// Messages that can be sent now without waiting.
+    pub fn credit(&self) -> u32 {
+        self.look(|state, id| state.engine.sender(id).map_or(0, |mut sender| sender.credit()))
+    }
+
+    /// The link's name.
+    pub fn name(&self) -> String {
+        self.look(|state, id| {
+            state.engine.sender(id).map_or_else(|_| String::new(), |it| it.name().to_owned())
+        })
+    }
+
+    /// What the peer said in its attach, once it did: its target is the one in force.
+    pub fn remote(&self) -> Option<Attach> {
+        self.look(|state, id| state.engine.sender(id).ok()?.remote().cloned())
+    }
+
+    /// What this side said in its attach.
+    pub fn local(&self) -> Option<Attach> {
+        self.look(|state, id| state.engine.sender(id).ok()?.local().cloned())
+    }
+
+    /// The address of the node that messages go to: the one that the peer gave, where it has answered.
+    pub fn target(&self) -> Option<Str> {
+        let attach = self.remote().filter(|attach| attach.target.is_some()).or_else(|| self.local())?;
+        target_address(&attach)
+    }
+
+    /// The address of the node that messages come from.
+    pub fn source(&self) -> Option<Str> {
+        source_address(&self.local()?)
+    }
+
+    /// Whether messages are sent settled, as negotiated.
+    pub fn snd_settle_mode(&self) -> SenderSettleMode {
+        self.look(|state, id| {
+            state.engine.sender(id).map_or_else(|_| SenderSettleMode::default(), |it| it.snd_settle_mode())
+        })
+    }
+
+    /// Detaches the link and keeps it (§2.6.4): what was submitted is sent first, outcomes still arrive once it is attached
+    /// again, and the peer keeps its end.
+    ///
+    /// # Errors
+    /// Where it is closing, closed or not attached.
+    pub fn detach(&self) -> Result<(), Error> {
+        self.change(|state, id| Ok(state.engine.sender(id)?.detach()?))
+    }
+
+    /// Attaches it again.
+    ///
+    /// # Errors
+    /// Where it is not detached, or over.
+    pub fn attach(&self) -> Result<(), Error> {
+        let place = self.place();
+        self.change(|state, id| {
+            state.engine.sender(id)?.attach()?;
+            state.change(place, EndpointState::Opening);
+            Ok(())
+        })
+    }
+
+    /// With `auto_settle(false)`: settles a message whose outcome was taken and is safe on this side.
+    ///
+    /// # Errors
+    /// [`Error::State`] where it is settled already.
+    pub fn settle(&self, delivery: DeliveryKey) -> Result<(), Error> {
+        self.change(|state, id| Ok(state.engine.sender(id)?.settle(delivery)?))
+    }
+
+    /// Takes everything that is not settled out of the link, to be sent again on another connection: see
+    /// [`amqp_core::Sender::take_unsettled`].
+    pub fn take_unsettled(&self) -> Vec<Unresolved> {
+        self.look(|state, id| {
+            state.engine.sender(id).map_or_else(|_| Vec::new(), |mut it| it.take_unsettled())
+        })
+    }
+
+    fn look<R>(&self, look: impl FnOnce(&mut State, SenderId) -> R) -> R {
+        self.connection().shared().look(|state| look(state, self.0.id))
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State, SenderId) -> Result<R, Error>) -> Result<R, Error> {
+        let (place, id) = (self.place(), self.id());
+        self.connection().shared().with(|state| change(state, id).map_err(|error| state.reason(place, error)))
+    }
+
+    /// The session that it is on.
+    pub fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::Sender(self.0.key, self.0.id)
+    }
+}
+
+impl Endpoint for Sender {
+    fn connection(&self) -> &Connection {
+        self.0.session.connection()
+    }
+}
+
+impl State {
+    /// Why the engine did not take a message, in the endpoint's words; `None` where waiting helps.
+    pub(crate) fn unsent(&self, key: usize, error: SendError) -> Result<Unsent, Box<Outgoing>> {
+        let SendError { reason, message } = error;
+        let status = self.senders.get(key).map(|sender| &sender.status);
+        let reason = match (reason, status) {
+            (_, None) => UnsentReason::Closing,
+            (_, Some(status)) if status.error().is_some() => {
+                status.error().cloned().map_or(UnsentReason::Closing, UnsentReason::Closed)
+            }
+            (SendErrorReason::NotAttached, Some(status)) if status.state() == EndpointState::Detached => {
+                UnsentReason::Detached
+            }
+            (SendErrorReason::NotAttached | SendErrorReason::Blocked | SendErrorReason::Unfinished, _) => {
+                return Err(message);
+            }
+            (SendErrorReason::Closed | SendErrorReason::Gone, _) => UnsentReason::Closing,
+            (reason, _) => UnsentReason::Refused(reason),
+        };
+        Ok(Unsent { reason, message })
+    }
+}
+
+/// The address of an attach's source.
+pub(crate) fn source_address(attach: &Attach) -> Option<Str> {
+    match attach.source.as_deref()? {
+        AttachSource::Source(source) => source.address.clone(),
+        AttachSource::Unknown(_) => None,
+    }
+}
+
+/// The address of an attach's target.
+pub(crate) fn target_address(attach: &Attach) -> Option<Str> {
+    match attach.target.as_deref()? {
+        AttachTarget::Target(target) => target.address.clone(),
+        _ => None,
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("id", &self.0.id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for SenderHandle {
+    fn drop(&mut self) {
+        let place = Place::Sender(self.key, self.id);
+        self.session.connection().shared().with(|state| state.let_go(place));
+    }
+}

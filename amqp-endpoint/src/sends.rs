@@ -1,0 +1,102 @@
+//! Messages accepted for sending whose outcome somebody may want.
+
+use std::task::{Poll, Waker};
+
+use amqp_core::DeliveryKey;
+
+use crate::after::After;
+use crate::outcome::Outcome;
+use crate::records::Records;
+
+/// Who wants an outcome.
+pub(crate) enum Interest {
+    /// Nobody.
+    None,
+    /// A [`crate::Submitted`], which may wait for it.
+    Submitted(Option<Waker>),
+    /// A [`crate::Completions`].
+    Queue(Box<dyn Deliver>),
+}
+
+/// A place that outcomes go to. Called under the connection's lock, so it only stores and leaves wakers to `After`.
+pub(crate) trait Deliver: Send {
+    fn deliver(self: Box<Self>, outcome: Outcome, after: &mut After);
+}
+
+/// The accepted messages of a connection, by the key that their `Submitted` has.
+pub(crate) struct Sends(Records<DeliveryKey, SentMessage>);
+
+struct SentMessage {
+    /// Sent settled: no answer means success.
+    settled: bool,
+    interest: Interest,
+    outcome: Option<Outcome>,
+}
+
+impl Sends {
+    pub(crate) const fn new() -> Self {
+        Self(Records::new())
+    }
+
+    pub(crate) fn insert(&mut self, delivery: DeliveryKey, settled: bool, interest: Interest) -> usize {
+        self.0.insert(delivery, SentMessage { settled, interest, outcome: None })
+    }
+
+    pub(crate) fn was_settled(&self, delivery: DeliveryKey) -> bool {
+        self.0.find(delivery).and_then(|key| self.0.get(key)).is_some_and(|send| send.settled)
+    }
+
+    /// Messages whose outcome is not known, or not taken.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Hands an outcome to whoever wants it.
+    pub(crate) fn resolve(&mut self, delivery: DeliveryKey, outcome: Outcome, after: &mut After) {
+        let Some(key) = self.0.find(delivery) else { return };
+        let Some(send) = self.0.get_mut(key) else { return };
+        if let Interest::Submitted(waker) = &mut send.interest {
+            waker.take().into_iter().for_each(|waker| after.wake(waker));
+            send.outcome = Some(outcome);
+            return;
+        }
+        if let Some(SentMessage { interest: Interest::Queue(queue), .. }) = self.0.remove(key) {
+            queue.deliver(outcome, after);
+        }
+    }
+
+    /// Takes an outcome, or waits for it.
+    pub(crate) fn poll(
+        &mut self,
+        key: usize,
+        waker: &mut Option<Waker>,
+        after: &mut After,
+    ) -> Poll<Option<Outcome>> {
+        let Some(send) = self.0.get_mut(key) else { return Poll::Ready(None) };
+        if let Some(outcome) = send.outcome.take() {
+            self.0.remove(key);
+            return Poll::Ready(Some(outcome));
+        }
+        if let (Interest::Submitted(place), Some(waker)) = (&mut send.interest, waker.take()) {
+            place.replace(waker).into_iter().for_each(|waker| after.retire(waker));
+        }
+        Poll::Pending
+    }
+
+    /// The message was taken back: there will be no outcome.
+    pub(crate) fn withdraw(&mut self, key: usize) {
+        self.0.remove(key);
+    }
+
+    /// Nobody wants the outcome any more.
+    pub(crate) fn forget(&mut self, key: usize, after: &mut After) {
+        let Some(send) = self.0.get_mut(key) else { return };
+        let known = send.outcome.is_some();
+        if let Interest::Submitted(Some(waker)) = std::mem::replace(&mut send.interest, Interest::None) {
+            after.retire(waker);
+        }
+        if known {
+            self.0.remove(key);
+        }
+    }
+}
