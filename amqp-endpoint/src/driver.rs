@@ -7,6 +7,7 @@ use std::task::Waker;
 use amqp_core::Instant;
 use bytes::{Bytes, BytesMut};
 
+use crate::layer::{Layer, Layered};
 use crate::shared::Shared;
 use crate::state::State;
 use crate::sync::Arc;
@@ -29,6 +30,13 @@ impl Driver {
         Self(shared)
     }
 
+    /// Puts a layer, such as TLS, between the socket and AMQP. To be called before anything is read or written.
+    #[must_use]
+    pub fn through(self, layer: Box<dyn Layer>) -> Self {
+        self.0.with(|state| state.layered = Some(Layered::new(layer)));
+        self
+    }
+
     /// Another handle for another thread: to read with one and write with the other. Both must be kept until the
     /// connection is finished.
     #[must_use]
@@ -39,12 +47,16 @@ impl Driver {
     /// Octets from the peer. What is whole is taken out of the buffer; the beginning of a frame stays in it, for more to be
     /// appended.
     pub fn on_bytes(&self, input: &mut BytesMut, now: Instant) {
-        self.0.with(|state| _ = state.engine.handle_input_buf(input, now));
+        self.0.with(|state| {
+            state.read(input, now);
+            let deadline = state.deadline();
+            state.wire.check_deadline(deadline, &mut state.after);
+        });
     }
 
     /// The peer sends no more octets.
     pub fn on_eof(&self, now: Instant) {
-        self.0.with(|state| _ = state.engine.handle_eof(now));
+        self.0.with(|state| state.read_end(now));
     }
 
     /// The transport failed: the connection is over.
@@ -56,7 +68,7 @@ impl Driver {
     #[must_use = "octets that were taken must be written"]
     pub fn next_write(&self, now: Instant) -> Option<Bytes> {
         self.0.with(|state| {
-            let chunk = if state.disconnected.is_some() { None } else { state.engine.poll_output(now) };
+            let chunk = if state.disconnected.is_some() { None } else { state.next_write(now) };
             if chunk.is_none() {
                 state.wire.written();
             }
@@ -64,14 +76,18 @@ impl Driver {
         })
     }
 
-    /// When [`Driver::on_deadline`] is due.
+    /// When [`Driver::on_deadline`] is due. The writer's waker is woken where it becomes earlier.
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.look(|state| state.engine.poll_timeout().filter(|_| !state.is_finished()))
+        self.0.look(|state| {
+            let deadline = state.deadline().filter(|_| !state.is_finished());
+            state.wire.waits_until(deadline);
+            deadline
+        })
     }
 
     /// The deadline has come, or may have.
     pub fn on_deadline(&self, now: Instant) {
-        self.0.with(|state| _ = state.engine.handle_timeout(now));
+        self.0.with(|state| state.on_deadline(now));
     }
 
     /// False while reading more would only fill memory: wait for the reader's waker.
@@ -113,7 +129,7 @@ impl Driver {
 }
 
 impl State {
-    fn on_io_error(&mut self, error: io::Error) {
+    pub(crate) fn on_io_error(&mut self, error: io::Error) {
         if self.connection.error().is_none() {
             self.io_error = Some(error.into());
         }

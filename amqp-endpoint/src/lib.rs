@@ -52,6 +52,7 @@ mod endpoint;
 mod error;
 mod events;
 mod incoming;
+mod layer;
 mod lifetime;
 mod outcome;
 mod receive;
@@ -88,6 +89,7 @@ pub use error::{Error, Fault};
 pub use incoming::{
     Authentication, Incoming, IncomingConnection, IncomingReceiver, IncomingSender, IncomingSession, Next,
 };
+pub use layer::Layer;
 pub use outcome::{NotAccepted, Outcome, SentStatus, Unsent, UnsentReason};
 pub use receive::{Drain, Receive, ReceiveBatch, ReceiveError, Received, Unreadable};
 pub use receiver::Receiver;

@@ -9,6 +9,7 @@ use amqp_core::{CloseReason, Connection, Credentials, Instant, ReceiverId, Sende
 use crate::after::After;
 use crate::backlog::Backlog;
 use crate::error::Error;
+use crate::layer::Layered;
 use crate::receiver::ReceiverRecord;
 use crate::records::Records;
 use crate::sender::SenderRecord;
@@ -21,6 +22,8 @@ pub(crate) struct State {
     pub(crate) engine: Connection,
     pub(crate) after: After,
     pub(crate) wire: Wire,
+    /// What lies between the socket and the engine.
+    pub(crate) layered: Option<Layered>,
     pub(crate) connection: Status,
     pub(crate) sessions: Records<SessionId, SessionRecord>,
     pub(crate) senders: Records<SenderId, SenderRecord>,
@@ -59,6 +62,7 @@ impl State {
             engine,
             after: After::default(),
             wire: Wire::default(),
+            layered: None,
             connection: Status::new(),
             sessions: Records::new(),
             senders: Records::new(),
@@ -76,12 +80,17 @@ impl State {
     pub(crate) fn settle_down(&mut self) {
         self.look_at_events();
         let over = self.is_finished();
-        self.wire.tell(&self.engine, over, &mut self.after);
+        let wants_write = match &self.layered {
+            Some(layered) => layered.wants_write(&self.engine),
+            None => self.engine.wants_write(),
+        };
+        self.wire.tell(&self.engine, wants_write, over, &mut self.after);
     }
 
     /// Nothing is left to read or write.
     pub(crate) fn is_finished(&self) -> bool {
-        self.disconnected.is_some() || self.engine.is_finished()
+        let sealed = self.layered.as_ref().is_some_and(|layered| layered.wants_write(&self.engine));
+        self.disconnected.is_some() || (self.engine.is_finished() && !sealed)
     }
 
     pub(crate) fn status(&mut self, place: Place) -> Option<&mut Status> {

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use amqp_core::Connection;
+use amqp_core::{Connection, Instant};
 
 use crate::after::After;
 
@@ -20,6 +20,8 @@ pub(crate) struct Wire {
     told: Told,
     /// Somebody is about to wait.
     hurried: bool,
+    /// The deadline that the writer knows.
+    deadline: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +46,7 @@ impl Wire {
     }
 
     /// Tells the reader and the writer what there is for them.
-    pub(crate) fn tell(&mut self, engine: &Connection, over: bool, after: &mut After) {
+    pub(crate) fn tell(&mut self, engine: &Connection, wants_write: bool, over: bool, after: &mut After) {
         let hurried = std::mem::take(&mut self.hurried);
         if over || (self.reader_paused && engine.wants_read()) {
             self.reader_paused = false;
@@ -52,13 +54,26 @@ impl Wire {
         }
         if over {
             self.writer.take().into_iter().for_each(|waker| after.wake(waker));
-        } else if self.told != Told::Now && engine.wants_write() {
+        } else if self.told != Told::Now && wants_write {
             let now = hurried || engine.buffered_output() >= ENOUGH;
             let news = if now { Told::Now } else { Told::Soon };
             if news > self.told {
                 self.told = news;
                 self.writer.iter().for_each(|waker| after.wake(waker.clone()));
             }
+        }
+    }
+
+    /// The writer waits until then at the latest.
+    pub(crate) fn waits_until(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    /// What arrived may have made the next deadline an earlier one.
+    pub(crate) fn check_deadline(&mut self, next: Option<Instant>, after: &mut After) {
+        if next.is_some_and(|next| self.deadline.is_none_or(|known| next < known)) {
+            self.deadline = next;
+            self.writer.iter().for_each(|waker| after.wake(waker.clone()));
         }
     }
 

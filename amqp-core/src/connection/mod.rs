@@ -18,7 +18,7 @@ use crate::error::{CloseReason, Exhausted, Gone, StateError};
 use crate::event::{Event, ReceiverId, SenderId, SessionId};
 use crate::link::receiver::Receiver;
 use crate::link::sender::Sender;
-use crate::options::{ConnectionOptions, SessionOptions};
+use crate::options::{ConnectionOptions, SessionOptions, TransportFacts};
 use crate::sasl::{Sasl, SaslAnswer, SaslRequest};
 use crate::session::Session;
 use crate::state::ConnectionState;
@@ -277,6 +277,11 @@ impl Connection {
     /// Whether this is the end that was connected to.
     pub fn is_server(&self) -> bool {
         self.role == Role::Server
+    }
+
+    /// What the adapter learnt of the transport after construction. Counts until the first octet is read or polled.
+    pub fn set_transport(&mut self, transport: TransportFacts) {
+        self.endpoints.options.transport = transport;
     }
 
     /// What this side says in its open.
