@@ -9,10 +9,10 @@ use amqp_core::codec::{DecodeError, DeliveryState, DeliveryTag, Error as Conditi
 use amqp_core::{ReceivedKey, StateError};
 
 use crate::error::Error;
+use crate::progress::Progress;
 use crate::receiver::ReceiverLink;
 use crate::state::State;
 use crate::sync::Arc;
-use crate::waiters::Ticket;
 
 /// What settles a message. It can go to another thread or task, outlives the [`crate::Receiver`], and keeps the link open.
 ///
@@ -23,15 +23,22 @@ pub struct Delivery {
     key: ReceivedKey,
     tag: DeliveryTag,
     state: Option<DeliveryState>,
+    /// The sender has settled it.
+    settled: bool,
     /// What it is settled with when it is dropped; none where nothing is left to settle.
     if_dropped: Option<DeliveryState>,
 }
 
 impl Delivery {
     pub(crate) fn new(link: Arc<ReceiverLink>, delivery: amqp_core::Delivery) -> Self {
-        let amqp_core::Delivery { key, tag, state, settled, .. } = delivery;
-        let if_dropped = (!settled).then_some(DeliveryState::Released);
-        Self { link, key, tag, state, if_dropped }
+        let amqp_core::Delivery { key, tag, state, settled, complete, .. } = delivery;
+        // What is not here yet of one that was sent settled is not wanted either.
+        let if_dropped = (!settled || !complete).then_some(DeliveryState::Released);
+        Self { link, key, tag, state, settled, if_dropped }
+    }
+
+    pub(crate) const fn key(&self) -> ReceivedKey {
+        self.key
     }
 
     pub(crate) fn rejected_if_dropped(mut self, error: DecodeError) -> Self {
@@ -65,11 +72,15 @@ impl Delivery {
     /// Settles it with any outcome. What is none comes back as [`StateError::NotAsked`] when that is awaited, and the
     /// delivery is released.
     pub fn settle(mut self, outcome: DeliveryState) -> Settling {
-        let told = if self.if_dropped.is_some() { self.tell(outcome) } else { Ok(()) };
+        let told = match self.if_dropped {
+            Some(_) if self.settled => self.tell(outcome).or(Ok(())),
+            Some(_) => self.tell(outcome),
+            None => Ok(()),
+        };
         if !matches!(told, Err(Error::State(StateError::NotAsked | StateError::TooLarge))) {
             self.if_dropped = None;
         }
-        Settling { link: Arc::clone(&self.link), key: self.key, told: Some(told), ticket: None }
+        Settling { progress: Progress::new(Arc::clone(&self.link)), key: self.key, told }
     }
 
     /// Leaves it unsettled for good: the sender learns nothing until the link ends.
@@ -95,7 +106,7 @@ impl Delivery {
 
     /// The sender has settled it and waits for no answer: settling it does nothing.
     pub const fn is_settled(&self) -> bool {
-        self.if_dropped.is_none()
+        self.settled
     }
 
     /// What the sender calls it, unique among what it has not settled on the link.
@@ -155,10 +166,9 @@ impl Drop for Delivery {
 ///
 /// With rcv-settle-mode first that is at once; with second it is when the sender has settled as well.
 pub struct Settling {
-    link: Arc<ReceiverLink>,
+    progress: Progress,
     key: ReceivedKey,
-    told: Option<Result<(), Error>>,
-    ticket: Option<Ticket>,
+    told: Result<(), Error>,
 }
 
 impl Future for Settling {
@@ -166,35 +176,17 @@ impl Future for Settling {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(Err(error)) = &self.told {
-            return Poll::Ready(Err(error.clone()));
+        let Self { progress, key, told } = &mut *self;
+        if told.is_err() {
+            return Poll::Ready(told.clone());
         }
-        let Self { link, key, ticket, .. } = &mut *self;
-        link.connection().shared().poll(cx, |state, waker| {
-            let Some(record) = state.receivers.get_mut(link.key()) else { return Poll::Ready(Ok(())) };
-            if !record.unsettled.contains(key) {
-                record.settling.leave(ticket, &mut state.after);
-                return Poll::Ready(Ok(()));
-            }
-            if let Some(error) = record.status.error() {
-                return Poll::Ready(Err(error.clone()));
-            }
-            record.settling.wait(ticket, waker, &mut state.after);
-            Poll::Pending
+        progress.poll(cx, |state, link| match state.receivers.get_mut(link.key()) {
+            Some(record) if record.unsettled.contains(key) => match record.status.error() {
+                Some(error) => Poll::Ready(Err(error.clone())),
+                None => Poll::Pending,
+            },
+            _ => Poll::Ready(Ok(())),
         })
-    }
-}
-
-impl Drop for Settling {
-    fn drop(&mut self) {
-        let Self { link, ticket, .. } = self;
-        if ticket.is_some() {
-            link.connection().shared().with(|state| {
-                if let Some(record) = state.receivers.get_mut(link.key()) {
-                    record.settling.leave(ticket, &mut state.after);
-                }
-            });
-        }
     }
 }
 

@@ -69,6 +69,7 @@ impl Driver {
     pub fn next_write(&self, now: Instant) -> Option<Bytes> {
         self.0.with(|state| {
             let chunk = if state.disconnected.is_some() { None } else { state.next_write(now) };
+            state.offer_room();
             if chunk.is_none() {
                 state.wire.written();
             }

@@ -153,7 +153,10 @@ impl State {
         let ready = receiver.waiting();
         match self.receivers.of(id) {
             Some(record) if record.abandoned => self.release_arrived(id),
-            Some(record) => record.waiters.wake(ready, &mut self.after),
+            Some(record) => {
+                record.waiters.wake(ready, &mut self.after);
+                record.progress.wake_all(&mut self.after);
+            }
             None => {}
         }
     }
@@ -166,7 +169,7 @@ impl State {
         {
             if let Some(record) = self.receivers.get_mut(key).filter(|_| update.settled) {
                 record.unsettled.remove(&update.key);
-                record.settling.wake_all(&mut self.after);
+                record.progress.wake_all(&mut self.after);
             }
         }
     }
@@ -174,7 +177,7 @@ impl State {
     fn on_drained(&mut self, id: ReceiverId) {
         if let Some(record) = self.receivers.of(id) {
             record.draining = false;
-            record.settling.wake_all(&mut self.after);
+            record.progress.wake_all(&mut self.after);
         }
     }
 
@@ -183,6 +186,7 @@ impl State {
         let error = self.error_of(&reason);
         self.end(Place::Connection, error);
         self.backlog.close(&mut self.after);
+        self.offer_room();
     }
 
     /// An endpoint is over: everybody who waits for something of it gets to know.
@@ -205,7 +209,7 @@ impl State {
                 if let Some(receiver) = self.receivers.get_mut(key) {
                     receiver.status.end(error, after);
                     receiver.waiters.wake_all(after);
-                    receiver.settling.wake_all(after);
+                    receiver.progress.wake_all(after);
                 }
             }
         }

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use amqp_core::codec::{DecodeError, LazyMessage, Payload};
 
 use crate::delivery::Delivery;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::progress::Progress;
 use crate::receiver::Receiver;
 use crate::state::State;
+use crate::stream::ReceivedStream;
 use crate::waiters::Ticket;
 
 /// A message, and what answers it. They can go different ways.
@@ -26,7 +28,14 @@ pub struct Received {
 impl Received {
     fn read(delivery: amqp_core::Delivery, receiver: &Receiver) -> Result<Self, ReceiveError> {
         let (payload, message_format) = (delivery.payload.clone(), delivery.message_format);
-        let delivery = Delivery::new(receiver.link().clone(), delivery);
+        Self::parse(payload, message_format, Delivery::new(receiver.link().clone(), delivery))
+    }
+
+    pub(crate) fn parse(
+        payload: Payload,
+        message_format: u32,
+        delivery: Delivery,
+    ) -> Result<Self, ReceiveError> {
         let error = match LazyMessage::parse(payload.clone()) {
             Ok(message) if message_format == 0 => return Ok(Self { message, delivery }),
             Err(error) if message_format == 0 => Some(error),
@@ -123,7 +132,11 @@ impl Taking {
         }
     }
 
-    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<amqp_core::Delivery, ReceiveError>> {
+    pub(crate) const fn receiver(&self) -> &Receiver {
+        &self.receiver
+    }
+
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<amqp_core::Delivery, ReceiveError>> {
         let connection = self.receiver.connection().clone();
         connection.shared().poll(cx, |state, waker| self.attempt(state, waker))
     }
@@ -193,14 +206,42 @@ impl Drop for Taking {
 
 /// Waits for a message, see [`Receiver::receive`].
 #[must_use = "nothing is received unless it is awaited"]
-pub struct Receive(pub(crate) Taking);
+pub struct Receive {
+    taking: Taking,
+    /// A message whose end has not arrived, and what was read of it.
+    partial: Option<(ReceivedStream, Payload)>,
+}
+
+impl Receive {
+    pub(crate) const fn new(receiver: Receiver) -> Self {
+        Self { taking: Taking::new(receiver), partial: None }
+    }
+}
 
 impl Future for Receive {
     type Output = Result<Received, ReceiveError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let taken = self.0.poll(cx);
-        taken.map(|delivery| Received::read(delivery?, &self.0.receiver))
+        let Self { taking, partial } = &mut *self;
+        loop {
+            if let Some((stream, payload)) = partial {
+                match ready!(stream.poll_next(cx)) {
+                    Ok(Some(part)) => part.chunks().for_each(|piece| payload.push(piece.clone())),
+                    Ok(None) => {
+                        let whole = partial.take().map(|(stream, payload)| stream.into_received(payload));
+                        return whole.map_or(Poll::Pending, Poll::Ready);
+                    }
+                    // Aborted, or the link is over: what is next says so.
+                    Err(_) => *partial = None,
+                }
+                continue;
+            }
+            let delivery = ready!(taking.poll(cx))?;
+            if delivery.complete {
+                return Poll::Ready(Received::read(delivery, &taking.receiver));
+            }
+            *partial = Some((ReceivedStream::new(&taking.receiver, delivery), Payload::new()));
+        }
     }
 }
 
@@ -251,14 +292,13 @@ impl Future for ReceiveBatch {
 /// Waits until the sender has used its credit or given it back, see [`Receiver::drain`].
 #[must_use = "a drain is asked for when it is first awaited"]
 pub struct Drain {
-    receiver: Receiver,
+    progress: Progress,
     asked: bool,
-    ticket: Option<Ticket>,
 }
 
 impl Drain {
-    pub(crate) const fn new(receiver: Receiver) -> Self {
-        Self { receiver, asked: false, ticket: None }
+    pub(crate) fn new(receiver: &Receiver) -> Self {
+        Self { progress: Progress::new(receiver.link().clone()), asked: false }
     }
 }
 
@@ -266,39 +306,19 @@ impl Future for Drain {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let connection = self.receiver.connection().clone();
-        let (key, id) = (self.receiver.key(), self.receiver.id());
-        let Self { asked, ticket, .. } = &mut *self;
-        connection.shared().poll(cx, |state, waker| {
-            let Some(record) = state.receivers.get_mut(key) else { return Poll::Pending };
+        let Self { progress, asked } = &mut *self;
+        progress.poll(cx, |state, link| {
+            let Some(record) = state.receivers.get_mut(link.key()) else { return Poll::Pending };
             if let Some(error) = record.status.error() {
                 return Poll::Ready(Err(error.clone()));
             }
             if !std::mem::replace(asked, true)
-                && let Ok(mut receiver) = state.engine.receiver(id)
+                && let Ok(mut receiver) = state.engine.receiver(link.id())
             {
                 record.draining = true;
                 receiver.drain();
             }
-            if !record.draining {
-                record.settling.leave(ticket, &mut state.after);
-                return Poll::Ready(Ok(()));
-            }
-            record.settling.wait(ticket, waker, &mut state.after);
-            Poll::Pending
+            if record.draining { Poll::Pending } else { Poll::Ready(Ok(())) }
         })
-    }
-}
-
-impl Drop for Drain {
-    fn drop(&mut self) {
-        let Self { receiver, ticket, .. } = self;
-        if ticket.is_some() {
-            receiver.connection().shared().with(|state| {
-                if let Some(record) = state.receivers.get_mut(receiver.key()) {
-                    record.settling.leave(ticket, &mut state.after);
-                }
-            });
-        }
     }
 }

@@ -15,6 +15,7 @@ use crate::sender::{source_address, target_address};
 use crate::session::Session;
 use crate::state::{Place, State};
 use crate::status::{EndpointState, Status};
+use crate::stream::ReceiveStream;
 use crate::sync::Arc;
 use crate::waiters::Waiters;
 
@@ -43,8 +44,8 @@ pub(crate) struct ReceiverRecord {
     pub(crate) status: Status,
     /// Operations that wait for a message.
     pub(crate) waiters: Waiters,
-    /// Operations that wait for settlement, or for the end of a drain.
-    pub(crate) settling: Waiters,
+    /// Operations that wait for settlement, for the end of a drain, or for more of a message.
+    pub(crate) progress: Waiters,
     /// §2.6.12, rcv-settle-mode second: outcomes told that the sender has not settled.
     pub(crate) unsettled: BTreeSet<ReceivedKey>,
     /// Nobody takes messages any more.
@@ -57,7 +58,7 @@ impl ReceiverRecord {
         Self {
             status: Status::new(),
             waiters: Waiters::default(),
-            settling: Waiters::default(),
+            progress: Waiters::default(),
             unsettled: BTreeSet::new(),
             abandoned: false,
             draining: false,
@@ -90,7 +91,16 @@ impl Receiver {
     /// The operation yields [`ReceiveError::Closed`] once the link is over and all that had arrived was taken, and
     /// [`ReceiveError::Malformed`], with the delivery, for octets that are no message.
     pub fn receive(&self) -> Receive {
-        Receive(Taking::new(self.clone()))
+        Receive::new(self.clone())
+    }
+
+    /// Waits for the beginning of a message: on a link with `ReceiverOptions::streaming` that is when its first frame is
+    /// here, on others when all of it is.
+    ///
+    /// # Errors
+    /// The operation yields [`ReceiveError::Closed`] as [`Receiver::receive`] does.
+    pub fn receive_stream(&self) -> ReceiveStream {
+        ReceiveStream(Taking::new(self.clone()))
     }
 
     /// Waits for a message and takes with it what else has arrived, `most` in all; none is left out, so the first that
@@ -141,7 +151,7 @@ impl Receiver {
     /// Asks the sender to use up its credit or give it back (§2.6.7), and waits until it has: what it sent meanwhile has
     /// arrived then. Credit that those that wait for messages need is granted again.
     pub fn drain(&self) -> Drain {
-        Drain::new(self.clone())
+        Drain::new(self)
     }
 
     /// The link's name.

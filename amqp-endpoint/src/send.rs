@@ -18,6 +18,8 @@ use crate::waiters::Ticket;
 pub(crate) struct Accepting {
     sender: Sender,
     message: Option<Outgoing>,
+    /// More of it follows.
+    in_parts: bool,
     ticket: Option<Ticket>,
 }
 
@@ -26,7 +28,12 @@ type Accepted = (usize, DeliveryKey);
 
 impl Accepting {
     pub(crate) const fn new(sender: Sender, message: Outgoing) -> Self {
-        Self { sender, message: Some(message), ticket: None }
+        Self { sender, message: Some(message), in_parts: false, ticket: None }
+    }
+
+    /// A message whose end is not here yet.
+    pub(crate) const fn in_parts(sender: Sender, message: Outgoing) -> Self {
+        Self { sender, message: Some(message), in_parts: true, ticket: None }
     }
 
     /// Has the message accepted now, or gives it back.
@@ -41,7 +48,11 @@ impl Accepting {
         }
     }
 
-    fn poll(
+    pub(crate) const fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    pub(crate) fn poll(
         &mut self,
         cx: &Context<'_>,
         mut interest: impl FnMut() -> Interest,
@@ -65,7 +76,9 @@ impl Accepting {
                 let credit = || sender.credit() as usize;
                 let admitted =
                     state.senders.get(key).is_none_or(|record| record.waiters.admits(self.ticket, credit));
-                if admitted {
+                if admitted && self.in_parts {
+                    sender.start(message)
+                } else if admitted {
                     sender.send(message)
                 } else {
                     Err(SendError { reason: SendErrorReason::Blocked, message: Box::new(message) })
@@ -151,6 +164,16 @@ impl Submitted {
     /// What the engine calls the delivery: for [`Sender::settle`].
     pub const fn delivery(&self) -> DeliveryKey {
         self.delivery
+    }
+
+    pub(crate) const fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// The message was taken back: there will be no outcome.
+    pub(crate) fn forgotten(mut self) {
+        self.taken = true;
+        self.sender.with(|state, _, _| state.sends.withdraw(self.key));
     }
 
     /// Takes the message back where nothing of it was written.

@@ -16,6 +16,7 @@ use crate::sends::Interest;
 use crate::session::Session;
 use crate::state::{Place, State};
 use crate::status::{EndpointState, Status};
+use crate::stream::Start;
 use crate::sync::Arc;
 use crate::waiters::Waiters;
 
@@ -104,6 +105,15 @@ impl Sender {
         SendForget::new(self.clone(), message.into_outgoing(), Some(completions.place_for(value)))
     }
 
+    /// Sends a message in parts, which need not be known yet: `beginning` is the sections before the body, or none
+    /// (`Bytes::new()`). Waits for credit and for room in the output, as [`Sender::submit`] does.
+    ///
+    /// # Errors
+    /// The operation yields [`Unsent`] where the link ends first or cannot carry it.
+    pub fn start(&self, beginning: impl IntoOutgoing) -> Start {
+        Start(Accepting::in_parts(self.clone(), beginning.into_outgoing()))
+    }
+
     /// Messages that can be sent now without waiting.
     pub fn credit(&self) -> u32 {
         self.look(|state, id| state.engine.sender(id).map_or(0, |mut sender| sender.credit()))
@@ -180,6 +190,10 @@ impl Sender {
         self.look(|state, id| {
             state.engine.sender(id).map_or_else(|_| Vec::new(), |mut it| it.take_unsettled())
         })
+    }
+
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State, usize, SenderId) -> R) -> R {
+        self.connection().shared().with(|state| act(state, self.0.key, self.0.id))
     }
 
     fn look<R>(&self, look: impl FnOnce(&mut State, SenderId) -> R) -> R {

@@ -15,6 +15,7 @@ use crate::records::Records;
 use crate::sender::SenderRecord;
 use crate::sends::Sends;
 use crate::status::{EndpointState, Status};
+use crate::waiters::Waiters;
 use crate::wire::Wire;
 
 /// Behind the lock of a connection.
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) senders: Records<SenderId, SenderRecord>,
     pub(crate) receivers: Records<ReceiverId, ReceiverRecord>,
     pub(crate) sends: Sends,
+    /// Whoever adds to a message and waits for room in the output.
+    pub(crate) room: Waiters,
     pub(crate) backlog: Backlog,
     pub(crate) default_session: Option<(usize, SessionId)>,
     /// Who the client is, as far as SASL showed it.
@@ -68,6 +71,7 @@ impl State {
             senders: Records::new(),
             receivers: Records::new(),
             sends: Sends::new(),
+            room: Waiters::default(),
             backlog: Backlog::new(allow_incoming),
             default_session: None,
             user: None,
