@@ -10,7 +10,6 @@ use amqp_core::codec::{DecodeError, LazyMessage, Payload};
 use crate::delivery::Delivery;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::progress::Progress;
 use crate::receiver::Receiver;
 use crate::state::State;
 use crate::stream::ReceivedStream;
@@ -86,10 +85,7 @@ impl fmt::Display for ReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(error) => error.fmt(f),
-            Self::Unreadable(it) => match it.error {
-                Some(error) => write!(f, "malformed message: {error}"),
-                None => write!(f, "message of format {:#x}", it.message_format),
-            },
+            Self::Unreadable(unreadable) => unreadable.fmt(f),
         }
     }
 }
@@ -98,26 +94,42 @@ impl std::error::Error for ReceiveError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Closed(error) => Some(error),
-            Self::Unreadable(it) => {
-                it.error.as_ref().map(|error| error as &(dyn std::error::Error + 'static))
-            }
+            Self::Unreadable(unreadable) => unreadable.source(),
         }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.error {
+            Some(error) => write!(f, "malformed message: {error}"),
+            None => write!(f, "message of format {:#x}", self.message_format),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.as_ref().map(|error| error as &(dyn std::error::Error + 'static))
     }
 }
 
 /// Somebody who wants a message: what every way to receive begins with.
 pub(crate) struct Taking {
     receiver: Receiver,
+    /// What has not arrived to its end is not taken.
+    whole: bool,
     ticket: Option<Ticket>,
 }
 
 impl Taking {
     pub(crate) const fn new(receiver: Receiver) -> Self {
-        Self { receiver, ticket: None }
+        Self { receiver, whole: false, ticket: None }
     }
 
-    /// Takes what is there.
+    /// Takes a whole message that is there.
     pub(crate) fn take_now(&mut self) -> Result<Option<Received>, ReceiveError> {
+        self.whole = true;
         let connection = self.receiver.connection().clone();
         let taken = connection.shared().with(|state| {
             let taken = self.attempt(state, &mut None);
@@ -149,10 +161,12 @@ impl Taking {
         let (key, id) = (self.receiver.key(), self.receiver.id());
         let Some(record) = state.receivers.get_mut(key) else { return Poll::Pending };
         let delivery = match state.engine.receiver(id) {
-            Ok(mut receiver) if record.waiters.admits(self.ticket, || receiver.waiting()) => {
-                receiver.next_delivery()
+            Ok(mut receiver) => {
+                let ready = || if self.whole { receiver.waiting_whole() } else { receiver.waiting() };
+                let admitted = record.waiters.admits(self.ticket, ready) && (!self.whole || ready() > 0);
+                if admitted { receiver.next_delivery() } else { None }
             }
-            _ => None,
+            Err(_) => None,
         };
         let taken = match (delivery, record.status.error()) {
             (Some(delivery), _) => Ok(delivery),
@@ -248,77 +262,42 @@ impl Future for Receive {
 /// Waits for messages, see [`Receiver::receive_batch`].
 #[must_use = "nothing is received unless it is awaited"]
 pub struct ReceiveBatch {
-    taking: Taking,
+    receive: Receive,
     most: usize,
 }
 
 impl ReceiveBatch {
     pub(crate) const fn new(receiver: Receiver, most: usize) -> Self {
-        Self { taking: Taking::new(receiver), most }
+        Self { receive: Receive::new(receiver), most }
     }
 }
 
 impl Future for ReceiveBatch {
-    type Output = Result<Vec<Received>, ReceiveError>;
+    type Output = Result<Vec<Result<Received, Box<Unreadable>>>, ReceiveError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { taking, most } = &mut *self;
-        let first = match taking.poll(cx) {
-            Poll::Ready(first) => first,
-            Poll::Pending => return Poll::Pending,
+        let most = self.most;
+        let first = match ready!(Pin::new(&mut self.receive).poll(cx)) {
+            Ok(first) => Ok(first),
+            Err(ReceiveError::Unreadable(first)) => Err(first),
+            Err(closed) => return Poll::Ready(Err(closed)),
         };
-        let receiver = &taking.receiver;
+        let receiver = &self.receive.taking.receiver;
         let more = receiver.connection().shared().with(|state| {
             let mut more = Vec::new();
-            while more.len().saturating_add(1) < *most
+            let behind = state.receivers.get(receiver.key()).map_or(0, |record| record.waiters.len());
+            while more.len().saturating_add(1) < most
                 && let Ok(mut view) = state.engine.receiver(receiver.id())
-                && let Some(delivery) = view.next_delivery()
+                && view.waiting_whole() > behind
             {
-                more.push(delivery);
+                more.extend(view.next_delivery());
             }
             more
         });
-        let mut batch = vec![Received::read(first?, receiver)?];
-        for delivery in more {
-            match Received::read(delivery, receiver) {
-                Ok(received) => batch.push(received),
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-        Poll::Ready(Ok(batch))
-    }
-}
-
-/// Waits until the sender has used its credit or given it back, see [`Receiver::drain`].
-#[must_use = "a drain is asked for when it is first awaited"]
-pub struct Drain {
-    progress: Progress,
-    asked: bool,
-}
-
-impl Drain {
-    pub(crate) fn new(receiver: &Receiver) -> Self {
-        Self { progress: Progress::new(receiver.link().clone()), asked: false }
-    }
-}
-
-impl Future for Drain {
-    type Output = Result<(), Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { progress, asked } = &mut *self;
-        progress.poll(cx, |state, link| {
-            let Some(record) = state.receivers.get_mut(link.key()) else { return Poll::Pending };
-            if let Some(error) = record.status.error() {
-                return Poll::Ready(Err(error.clone()));
-            }
-            if !std::mem::replace(asked, true)
-                && let Ok(mut receiver) = state.engine.receiver(link.id())
-            {
-                record.draining = true;
-                receiver.drain();
-            }
-            if record.draining { Poll::Pending } else { Poll::Ready(Ok(())) }
-        })
+        let more = more.into_iter().map(|delivery| match Received::read(delivery, receiver) {
+            Err(ReceiveError::Unreadable(unreadable)) => Some(Err(unreadable)),
+            received => received.ok().map(Ok),
+        });
+        Poll::Ready(Ok(std::iter::once(first).chain(more.flatten()).collect()))
     }
 }

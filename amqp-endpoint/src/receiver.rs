@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use amqp_core::codec::{Attach, DeliveryState, Str};
+use amqp_core::codec::{DeliveryState, Str};
 use amqp_core::{CreditMode, ReceivedKey, ReceiverId};
 
 use crate::connection::Connection;
 use crate::delivery::Delivery;
+use crate::drain::Drain;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::receive::{Drain, Receive, ReceiveBatch, ReceiveError, Received, Taking};
-use crate::sender::{source_address, target_address};
+use crate::link::{link_handle, source_address, target_address};
+use crate::receive::{Receive, ReceiveBatch, ReceiveError, Received, Taking};
 use crate::session::Session;
 use crate::state::{Place, State};
 use crate::status::{EndpointState, Status};
@@ -103,13 +104,16 @@ impl Receiver {
         ReceiveStream(Taking::new(self.clone()))
     }
 
-    /// Waits for a message and takes with it what else has arrived, `most` in all; none is left out, so the first that
-    /// cannot be read ends the batch and is what the next call yields.
+    /// Waits for a message and takes with it what else has arrived whole, `most` in all and one at the least. Each is a
+    /// message, or what could not be read as one.
+    ///
+    /// # Errors
+    /// The operation yields [`ReceiveError::Closed`] as [`Receiver::receive`] does.
     pub fn receive_batch(&self, most: usize) -> ReceiveBatch {
         ReceiveBatch::new(self.clone(), most)
     }
 
-    /// Takes a message that has arrived, if there is one and nobody waits for it. A link that grants credit to those that
+    /// Takes a message that has arrived whole, if there is one and nobody waits for it. A link that grants credit to those that
     /// wait grants it for one.
     ///
     /// # Errors
@@ -154,23 +158,6 @@ impl Receiver {
         Drain::new(self)
     }
 
-    /// The link's name.
-    pub fn name(&self) -> String {
-        self.look(|state, id| {
-            state.engine.receiver(id).map_or_else(|_| String::new(), |it| it.name().to_owned())
-        })
-    }
-
-    /// What the peer said in its attach, once it did: its source is the one in force.
-    pub fn remote(&self) -> Option<Attach> {
-        self.look(|state, id| state.engine.receiver(id).ok()?.remote().cloned())
-    }
-
-    /// What this side said in its attach.
-    pub fn local(&self) -> Option<Attach> {
-        self.look(|state, id| state.engine.receiver(id).ok()?.local().cloned())
-    }
-
     /// The address of the node that messages come from: the one that the peer gave, where it has answered, so that of a
     /// dynamic node as well.
     pub fn source(&self) -> Option<Str> {
@@ -183,28 +170,6 @@ impl Receiver {
         target_address(&self.local()?)
     }
 
-    /// Detaches the link and keeps it (§2.6.4): deliveries can still be settled once it is attached again, and the peer
-    /// keeps its end.
-    ///
-    /// # Errors
-    /// Where it is closing, closed or not attached.
-    pub fn detach(&self) -> Result<(), Error> {
-        self.change(|state, id| Ok(state.engine.receiver(id)?.detach()?))
-    }
-
-    /// Attaches it again.
-    ///
-    /// # Errors
-    /// Where it is not detached, or over.
-    pub fn attach(&self) -> Result<(), Error> {
-        let place = self.place();
-        self.change(|state, id| {
-            state.engine.receiver(id)?.attach()?;
-            state.change(place, EndpointState::Opening);
-            Ok(())
-        })
-    }
-
     /// The session that it is on.
     pub fn session(&self) -> &Session {
         &self.0.link.session
@@ -212,15 +177,6 @@ impl Receiver {
 
     pub(crate) fn place(&self) -> Place {
         self.0.link.place()
-    }
-
-    fn look<R>(&self, look: impl FnOnce(&mut State, ReceiverId) -> R) -> R {
-        self.connection().shared().look(|state| look(state, self.id()))
-    }
-
-    fn change<R>(&self, change: impl FnOnce(&mut State, ReceiverId) -> Result<R, Error>) -> Result<R, Error> {
-        let (place, id) = (self.place(), self.id());
-        self.connection().shared().with(|state| change(state, id).map_err(|error| state.reason(place, error)))
     }
 }
 
@@ -242,6 +198,8 @@ impl ReceiverLink {
     }
 }
 
+link_handle!(Receiver, ReceiverId, receiver, "deliveries can be settled once it is attached again");
+
 impl State {
     /// Takes what nobody will ask for and gives it back to the sender.
     pub(crate) fn release_arrived(&mut self, id: ReceiverId) {
@@ -260,18 +218,6 @@ impl State {
             receiver.stop();
         }
         self.release_arrived(id);
-    }
-}
-
-impl Endpoint for Receiver {
-    fn connection(&self) -> &Connection {
-        self.0.link.connection()
-    }
-}
-
-impl fmt::Debug for Receiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver").field("id", &self.id()).finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use amqp_core::codec::{Attach, AttachSource, AttachTarget, SenderSettleMode, Str};
+use amqp_core::codec::{SenderSettleMode, Str};
 use amqp_core::{DeliveryKey, Outgoing, SendError, SendErrorReason, SenderId, Unresolved};
 
 use crate::completions::Completions;
@@ -10,6 +10,7 @@ use crate::connection::Connection;
 use crate::encode::IntoOutgoing;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::link::{link_handle, source_address, target_address};
 use crate::outcome::{Unsent, UnsentReason};
 use crate::send::{Accepting, Send, SendForget, Submit, Submitted};
 use crate::sends::Interest;
@@ -119,23 +120,6 @@ impl Sender {
         self.look(|state, id| state.engine.sender(id).map_or(0, |mut sender| sender.credit()))
     }
 
-    /// The link's name.
-    pub fn name(&self) -> String {
-        self.look(|state, id| {
-            state.engine.sender(id).map_or_else(|_| String::new(), |it| it.name().to_owned())
-        })
-    }
-
-    /// What the peer said in its attach, once it did: its target is the one in force.
-    pub fn remote(&self) -> Option<Attach> {
-        self.look(|state, id| state.engine.sender(id).ok()?.remote().cloned())
-    }
-
-    /// What this side said in its attach.
-    pub fn local(&self) -> Option<Attach> {
-        self.look(|state, id| state.engine.sender(id).ok()?.local().cloned())
-    }
-
     /// The address of the node that messages go to: the one that the peer gave, where it has answered.
     pub fn target(&self) -> Option<Str> {
         let attach = self.remote().filter(|attach| attach.target.is_some()).or_else(|| self.local())?;
@@ -151,28 +135,6 @@ impl Sender {
     pub fn snd_settle_mode(&self) -> SenderSettleMode {
         self.look(|state, id| {
             state.engine.sender(id).map_or_else(|_| SenderSettleMode::default(), |it| it.snd_settle_mode())
-        })
-    }
-
-    /// Detaches the link and keeps it (§2.6.4): what was submitted is sent first, outcomes still arrive once it is attached
-    /// again, and the peer keeps its end.
-    ///
-    /// # Errors
-    /// Where it is closing, closed or not attached.
-    pub fn detach(&self) -> Result<(), Error> {
-        self.change(|state, id| Ok(state.engine.sender(id)?.detach()?))
-    }
-
-    /// Attaches it again.
-    ///
-    /// # Errors
-    /// Where it is not detached, or over.
-    pub fn attach(&self) -> Result<(), Error> {
-        let place = self.place();
-        self.change(|state, id| {
-            state.engine.sender(id)?.attach()?;
-            state.change(place, EndpointState::Opening);
-            Ok(())
         })
     }
 
@@ -196,15 +158,6 @@ impl Sender {
         self.connection().shared().with(|state| act(state, self.0.key, self.0.id))
     }
 
-    fn look<R>(&self, look: impl FnOnce(&mut State, SenderId) -> R) -> R {
-        self.connection().shared().look(|state| look(state, self.0.id))
-    }
-
-    fn change<R>(&self, change: impl FnOnce(&mut State, SenderId) -> Result<R, Error>) -> Result<R, Error> {
-        let (place, id) = (self.place(), self.id());
-        self.connection().shared().with(|state| change(state, id).map_err(|error| state.reason(place, error)))
-    }
-
     /// The session that it is on.
     pub fn session(&self) -> &Session {
         &self.0.session
@@ -215,11 +168,12 @@ impl Sender {
     }
 }
 
-impl Endpoint for Sender {
-    fn connection(&self) -> &Connection {
-        self.0.session.connection()
-    }
-}
+link_handle!(
+    Sender,
+    SenderId,
+    sender,
+    "what was submitted is sent first, outcomes still arrive once it is attached again"
+);
 
 impl State {
     /// Why the engine did not take a message, in the endpoint's words; `None` where waiting helps.
@@ -241,28 +195,6 @@ impl State {
             (reason, _) => UnsentReason::Refused(reason),
         };
         Ok(Unsent { reason, message })
-    }
-}
-
-/// The address of an attach's source.
-pub(crate) fn source_address(attach: &Attach) -> Option<Str> {
-    match attach.source.as_deref()? {
-        AttachSource::Source(source) => source.address.clone(),
-        AttachSource::Unknown(_) => None,
-    }
-}
-
-/// The address of an attach's target.
-pub(crate) fn target_address(attach: &Attach) -> Option<Str> {
-    match attach.target.as_deref()? {
-        AttachTarget::Target(target) => target.address.clone(),
-        _ => None,
-    }
-}
-
-impl fmt::Debug for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("id", &self.0.id).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,5 @@
 //! A layer between socket and AMQP: nothing passes before its handshake, all passes through it after, and it says goodbye.
+#![cfg(test)]
 
 use std::io;
 use std::pin::pin;

@@ -1,4 +1,5 @@
 //! Messages in parts: sent before they are complete, read while they arrive, aborted, and with back-pressure.
+#![cfg(test)]
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -175,7 +176,7 @@ fn the_end_of_the_link_ends_both_halves() {
     assert!(now(stream.next_part()).is_err());
     assert!(now(message.append(part(1))).is_err());
     assert!(message.finish().is_err());
-    let unsent = now(link.sender.start(part(0))).err().expect("it is closed");
+    let unsent = now(link.sender.start(part(0))).expect_err("it is closed");
     assert!(matches!(unsent.reason, UnsentReason::Closed(_)), "{unsent}");
     assert_eq!(link.sender.connection().unresolved(), 0);
 }
@@ -188,6 +189,6 @@ fn more_than_the_receiver_accepts_is_refused_at_the_part_that_goes_over() {
     let large = Bytes::from(vec![0; usize::try_from(most).expect("fits")]);
     assert!(matches!(now(message.append(large.clone())), Err(Error::State(StateError::TooLarge))));
     message.abort();
-    let whole = link.sender.try_send(Message::data(large)).err().expect("too large");
+    let Err(whole) = link.sender.try_send(Message::data(large)) else { panic!("too large") };
     assert!(matches!(whole.reason, UnsentReason::Refused(SendErrorReason::TooLarge)), "{whole}");
 }

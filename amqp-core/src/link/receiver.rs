@@ -148,6 +148,13 @@ impl Receiver<'_> {
         self.endpoint().map_or(0, |receiver| receiver.ready.len())
     }
 
+    /// Those of them that have arrived to their end: with [`ReceiverOptions::streaming`] the last may not have.
+    pub fn waiting_whole(&self) -> usize {
+        let Some(receiver) = self.endpoint() else { return 0 };
+        let last = receiver.ready.back().and_then(|key| self.endpoints.incoming.get(*key));
+        receiver.ready.len().saturating_sub(usize::from(last.is_some_and(|delivery| !delivery.complete)))
+    }
+
     /// With [`ReceiverOptions::streaming`]: takes what has arrived of a delivery since it was taken or read last, and
     /// whether that was the end of it.
     ///
