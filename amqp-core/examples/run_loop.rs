@@ -25,7 +25,7 @@ use std::thread;
 use std::time::{Duration, Instant as Clock};
 
 use amqp_core::codec::{
-    AttachSource, AttachTarget, Body, DeliveryState, LazyMessage, Message, Payload, Str, Symbol, Value,
+    AttachSource, AttachTarget, Body, DeliveryState, LazyMessage, Message, Payload, Symbol, Value,
 };
 use amqp_core::{
     Connection, ConnectionOptions, Event, Instant, ReceiverId, ReceiverOptions, Resolution, SaslServer,
@@ -332,9 +332,7 @@ impl Server {
             Event::SenderOpening(id) => {
                 let mut sender = wire.connection.sender(id)?;
                 // Who asks for a dynamic node gets one of its own; to others this address means nothing.
-                sender.accept(
-                    SenderOptions::default().dynamic_address(Str::from(format!("{client}-{id:?}"))),
-                )?;
+                sender.accept(SenderOptions::default().dynamic_address(format!("{client}-{id:?}")))?;
                 let address = match sender.local().and_then(|attach| attach.source.as_deref()) {
                     Some(AttachSource::Source(source)) => {
                         source.address.as_deref().unwrap_or_default().to_owned()
@@ -344,8 +342,7 @@ impl Server {
                 self.senders.push((client, id, address));
             }
             Event::ReceiverOpening(id) => {
-                let options =
-                    ReceiverOptions::default().dynamic_address(Str::from(format!("{client}-{id:?}")));
+                let options = ReceiverOptions::default().dynamic_address(format!("{client}-{id:?}"));
                 wire.connection.receiver(id)?.accept(options.prefetch(100))?;
             }
             Event::Deliveries(id) => self.take_deliveries(client, id)?,

@@ -126,12 +126,12 @@ impl Delivery {
 
 impl State {
     fn settle(&mut self, link: &ReceiverLink, key: ReceivedKey, outcome: DeliveryState) -> Result<(), Error> {
-        let mut receiver = self.engine.receiver(link.id())?;
-        if let Err(error) = receiver.settle(key, outcome) {
-            return Err(self.reason(link.place(), error.into()));
-        }
+        let told = self.engine.receiver(link.id()).map_err(Error::from).and_then(|mut receiver| {
+            receiver.settle(key, outcome)?;
+            Ok(receiver.awaits_sender(key))
+        });
         // §2.6.12: with rcv-settle-mode second it is settled once the sender has done so.
-        if receiver.awaits_sender(key)
+        if told.map_err(|error| self.reason(link.place(), error))?
             && let Some(record) = self.receivers.get_mut(link.key())
         {
             record.unsettled.insert(key);

@@ -57,6 +57,7 @@ mod layer;
 mod lifetime;
 mod link;
 mod outcome;
+mod ready;
 mod progress;
 mod receive;
 mod receiver;
@@ -96,6 +97,7 @@ pub use incoming::{
 };
 pub use layer::Layer;
 pub use outcome::{NotAccepted, Outcome, SentStatus, Unsent, UnsentReason};
+pub use ready::Ready;
 pub use receive::{Receive, ReceiveBatch, ReceiveError, Received, Unreadable};
 pub use receiver::Receiver;
 pub use send::{Send, SendForget, Submit, Submitted};

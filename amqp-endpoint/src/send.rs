@@ -101,21 +101,8 @@ impl Accepting {
                 }
             },
         };
-        self.leave(state);
+        state.leave_turn(&self.sender, &mut self.ticket);
         Poll::Ready(answer)
-    }
-
-    /// Done with waiting: what credit is left goes to the next.
-    fn leave(&mut self, state: &mut State) {
-        let Some(record) = state.senders.get_mut(self.sender.key()) else { return };
-        if self.ticket.is_none() {
-            return;
-        }
-        record.waiters.leave(&mut self.ticket, &mut state.after);
-        if record.waiters.len() > 0 {
-            let credit = state.engine.sender(self.sender.id()).map_or(0, |mut sender| sender.credit());
-            record.waiters.wake(credit as usize, &mut state.after);
-        }
     }
 
     fn sends_settled(&self, state: &mut State) -> bool {
@@ -128,7 +115,7 @@ impl Drop for Accepting {
     fn drop(&mut self) {
         if self.ticket.is_some() {
             let connection = self.sender.connection().clone();
-            connection.shared().with(|state| self.leave(state));
+            connection.shared().with(|state| state.leave_turn(&self.sender, &mut self.ticket));
         }
     }
 }

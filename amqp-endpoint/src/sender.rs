@@ -12,6 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::link::{link_handle, source_address, target_address};
 use crate::outcome::{Unsent, UnsentReason};
+use crate::ready::Ready;
 use crate::send::{Accepting, Send, SendForget, Submit, Submitted};
 use crate::sends::Interest;
 use crate::session::Session;
@@ -113,6 +114,30 @@ impl Sender {
     /// The operation yields [`Unsent`] where the link ends first or cannot carry it.
     pub fn start(&self, beginning: impl IntoOutgoing) -> Start {
         Start(Accepting::in_parts(self.clone(), beginning.into_outgoing()))
+    }
+
+    /// As [`Sender::send_async`], but now or not at all.
+    ///
+    /// # Errors
+    /// As [`Sender::try_send`]; there is no completion then.
+    pub fn try_send_async<T: std::marker::Send + 'static>(
+        &self,
+        message: impl IntoOutgoing,
+        completions: &Completions<T>,
+        value: T,
+    ) -> Result<(), Unsent> {
+        let mut place = Some(completions.place_for(value));
+        let mut accepting = Accepting::new(self.clone(), message.into_outgoing());
+        accepting.accept_now(|| place.take().map_or(Interest::None, Interest::Queue)).map(|_| ())
+    }
+
+    /// Waits until a message can be sent without waiting, behind those that wait already: to look for one only then.
+    /// Nothing is reserved: [`Sender::try_send`] finds out whether the credit is still there.
+    ///
+    /// # Errors
+    /// The operation yields why the link is over, where that comes first.
+    pub fn ready(&self) -> Ready {
+        Ready::new(self.clone())
     }
 
     /// Messages that can be sent now without waiting.

@@ -64,9 +64,8 @@ impl Pair {
         let options = || ConnectionOptions::new("bench").max_frame_size(65_536_u32);
         let session = || SessionOptions::default().handle_max(u32::MAX);
         let mut sender = End::new(|| Connection::client(options()));
-        let receiver = End::new(|| {
-            Connection::server(options().accept_connection(true).accept_sessions(Some(session())))
-        });
+        let receiver =
+            End::new(|| Connection::server(options().accept_connection(true).accept_sessions(session())));
         let id = sender.charge(|connection| connection.begin(session()))?;
         let mut pair = Self { sender, receiver, session: id };
         let mut opened = false;
@@ -84,7 +83,7 @@ impl Pair {
     pub fn attach(&mut self, mode: SenderSettleMode, prefetch: u32) -> Outcome<(SenderId, ReceiverId)> {
         let session = self.session;
         let sender = self.sender.charge(|connection| -> Outcome<SenderId> {
-            let options = SenderOptions::new("bench").snd_settle_mode(Some(mode));
+            let options = SenderOptions::new("bench").snd_settle_mode(mode);
             Ok(connection.session(session)?.attach_sender(options)?)
         })?;
         let mut receiver = None;

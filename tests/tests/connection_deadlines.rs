@@ -48,8 +48,7 @@ fn a_peer_that_says_nothing_is_left_at_the_handshake_deadline() {
 
 #[test]
 fn the_handshake_deadline_covers_headers_sasl_and_opens() {
-    let mut script =
-        Script::client(client_options().limits(limits()).credentials(Some(Credentials::Anonymous)));
+    let mut script = Script::client(client_options().limits(limits()).credentials(Credentials::Anonymous));
     script.expect_header(ProtocolHeader::SASL);
     script.give_header(ProtocolHeader::SASL);
     script.advance(ms(600));

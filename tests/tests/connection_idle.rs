@@ -22,7 +22,9 @@ fn at(milliseconds: u64) -> Option<Instant> {
 
 /// A client that closes after so long a silence, whose peer wants a frame every `theirs`.
 fn idle(ours: Option<Duration>, theirs: Option<u32>) -> Script {
-    let mut script = Script::client(client_options().idle_time_out(ours));
+    let mut options = client_options();
+    options.idle_time_out = ours;
+    let mut script = Script::client(options);
     script.open(&Open { idle_time_out: theirs, ..peer_open() });
     script
 }
@@ -44,7 +46,7 @@ fn half_of_the_real_time_out_is_announced() {
     for (real, announced) in
         [(ms(60_000), 30_000), (ms(1000), 500), (Duration::from_secs(u64::MAX), u32::MAX)]
     {
-        let mut script = Script::client(client_options().idle_time_out(Some(real)));
+        let mut script = Script::client(client_options().idle_time_out(real));
         assert_eq!(script.open(&peer_open()).idle_time_out, Some(announced));
     }
     let mut script = Script::client(client_options());
@@ -55,7 +57,7 @@ fn half_of_the_real_time_out_is_announced() {
 #[test]
 fn a_peer_that_falls_silent_is_told_and_then_left() {
     let limits = Limits::default().close(ms(3000));
-    let mut script = Script::client(client_options().idle_time_out(Some(ms(1000))).limits(limits));
+    let mut script = Script::client(client_options().idle_time_out(ms(1000)).limits(limits));
     script.open(&peer_open());
     script.advance(ms(999));
     script.expect_nothing();
@@ -177,7 +179,7 @@ fn a_time_out_that_is_too_short_to_be_kept_is_refused() {
 #[test]
 fn only_differences_of_time_count() {
     for origin in [0, 1, u64::MAX / 4] {
-        let mut script = Script::client(client_options().idle_time_out(Some(ms(1000))));
+        let mut script = Script::client(client_options().idle_time_out(ms(1000)));
         script.set_time(Instant::from_millis(origin));
         script.open(&Open { idle_time_out: Some(600), ..peer_open() });
         let now = script.now();
@@ -226,7 +228,7 @@ fn the_octets_of_an_unfinished_frame_do_not_keep_it_alive() {
 #[test]
 fn the_golden_tick_schedule() {
     // A has a time-out of 1 s, B none; A is heard at 498 ms for the last time.
-    let mut a = Script::server(server_options().idle_time_out(Some(ms(1000))));
+    let mut a = Script::server(server_options().idle_time_out(ms(1000)));
     let mut b = Script::client(client_options());
     a.advance(ms(1));
     b.advance(ms(1));
@@ -247,8 +249,8 @@ fn the_golden_tick_schedule() {
 /// TRANSPORT-2.4.5-4
 #[test]
 fn two_engines_keep_each_other_alive() {
-    let client = client_options().idle_time_out(Some(ms(1000)));
-    let server = server_options().idle_time_out(Some(ms(300)));
+    let client = client_options().idle_time_out(ms(1000));
+    let server = server_options().idle_time_out(ms(300));
     let mut pair = Pair::opened_with(client, server);
     pair.written(Side::Client);
     pair.written(Side::Server);
@@ -264,7 +266,7 @@ fn two_engines_keep_each_other_alive() {
 /// TRANSPORT-2.4.5-3
 #[test]
 fn an_engine_whose_peer_was_suspended_closes() {
-    let mut pair = Pair::opened_with(client_options().idle_time_out(Some(ms(1000))), server_options());
+    let mut pair = Pair::opened_with(client_options().idle_time_out(ms(1000)), server_options());
     let late = pair.now() + ms(1000);
     _ = pair.client.handle_timeout(late);
     assert_eq!(pair.take_events(Side::Client), [Event::Closed]);
@@ -278,7 +280,7 @@ fn an_engine_whose_peer_was_suspended_closes() {
 /// TRANSPORT-2.4.5-1: the peer's time-out is not known before its open, and ours does not run before it either.
 #[test]
 fn time_outs_begin_with_the_peers_open() {
-    let mut script = Script::client(client_options().idle_time_out(Some(ms(200))));
+    let mut script = Script::client(client_options().idle_time_out(ms(200)));
     script.expect_header(ProtocolHeader::AMQP);
     script.expect_frame::<Open>();
     script.give_header(ProtocolHeader::AMQP);

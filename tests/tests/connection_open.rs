@@ -253,14 +253,14 @@ fn properties_with_a_string_as_key_are_refused() {
 fn what_the_peer_says_of_itself_is_readable() {
     let symbols = |text| Multiple::from(Symbol::from_static(text));
     let options = client_options()
-        .hostname(Some("example.org".into()))
+        .hostname("example.org")
         .channel_max(7_u16)
-        .idle_time_out(Some(Duration::from_secs(30)))
+        .idle_time_out(Duration::from_secs(30))
         .offered_capabilities(symbols("offer"))
         .desired_capabilities(symbols("wish"))
         .outgoing_locales(symbols("fr-FR"))
         .incoming_locales(symbols("de-DE"))
-        .properties(Some(Fields::from_iter([(Symbol::from_static("product"), Value::from("test"))])));
+        .properties(Fields::from_iter([(Symbol::from_static("product"), Value::from("test"))]));
     let pair = Pair::opened_with(options, server_options());
     let open = pair.server.remote().unwrap();
     assert_eq!((&*open.container_id, open.hostname.as_deref()), ("client", Some("example.org")));

@@ -33,9 +33,9 @@ fn address(attach: &Attach) -> (Option<&str>, Option<&str>) {
 #[test]
 fn a_sender_and_a_receiver_may_share_a_name() {
     let (mut pair, sessions) = Pair::begun();
-    let named = SenderOptions::new("node").name(Some("both".into()));
+    let named = SenderOptions::new("node").name("both");
     let out = pair.attach_sender(Side::Client, sessions, named, ReceiverOptions::default());
-    let named = ReceiverOptions::new("node").name(Some("both".into()));
+    let named = ReceiverOptions::new("node").name("both");
     let back = pair.attach_receiver(Side::Client, sessions, named, SenderOptions::default());
     assert_eq!(pair.sender(&out).name(), "both");
     assert_eq!(pair.sender(&back).name(), "both");
@@ -48,8 +48,8 @@ fn a_sender_and_a_receiver_may_share_a_name() {
 fn a_name_in_use_in_the_same_direction_is_not_given_twice() {
     let (mut script, session) = Script::begun();
     let mut view = script.engine.session(session).unwrap();
-    view.attach_sender(SenderOptions::new("node").name(Some("once".into()))).unwrap();
-    let again = view.attach_sender(SenderOptions::new("node").name(Some("once".into())));
+    view.attach_sender(SenderOptions::new("node").name("once")).unwrap();
+    let again = view.attach_sender(SenderOptions::new("node").name("once"));
     assert_eq!(again, Err(Exhausted::Name));
     assert_eq!(script.rest().len(), 1);
 }
@@ -60,7 +60,7 @@ fn an_attach_from_another_session_steals_the_link() {
     let mut pair = Pair::opened();
     let first = pair.begin(SessionOptions::default(), SessionOptions::default());
     let second = pair.begin(SessionOptions::default(), SessionOptions::default());
-    let options = || SenderOptions::new("node").name(Some("stolen".into()));
+    let options = || SenderOptions::new("node").name("stolen");
     let old = pair.attach_sender(Side::Client, first, options(), ReceiverOptions::default());
     // The client's engine would not attach a name twice, so the thief is a peer by hand.
     assert_eq!(
@@ -200,7 +200,7 @@ fn a_receivers_initial_delivery_count_is_ignored() {
 #[test]
 fn an_attach_with_the_same_role_is_another_link() {
     let (mut script, session) = Script::begun();
-    let options = SenderOptions::new("node").name(Some("x".into()));
+    let options = SenderOptions::new("node").name("x");
     let ours = script.engine.session(session).unwrap().attach_sender(options).unwrap();
     script.expect_frame::<Attach>();
     script.give(&peer_sender("x"));
@@ -261,7 +261,7 @@ fn an_answer_honours_the_peers_wishes_for_settle_modes() {
 fn the_senders_own_settle_mode_holds_whatever_the_receiver_answers() {
     let (mut script, session) = Script::begun();
     let peer = Attach { snd_settle_mode: SenderSettleMode::Settled, ..peer_receiver("") };
-    let options = SenderOptions::new("node").snd_settle_mode(Some(SenderSettleMode::Unsettled));
+    let options = SenderOptions::new("node").snd_settle_mode(SenderSettleMode::Unsettled);
     let sender = script.attach_sender(session, options, &peer);
     script.give(&script.grant(0, 1));
     script.engine.sender(sender).unwrap().send(bytes::Bytes::from_static(b"x")).unwrap();

@@ -61,7 +61,7 @@ fn expect_told(
     violation: Violation,
 ) {
     let (mut script, session) = Script::begun();
-    let options = ReceiverOptions::new("node").max_message_size(Some(100));
+    let options = ReceiverOptions::new("node").max_message_size(100_u64);
     let receiver = script.attach_receiver(session, options, &peer_sender(""));
     script.engine.receiver(receiver).unwrap().grant(2);
     script.rest();

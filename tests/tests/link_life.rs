@@ -225,7 +225,7 @@ fn a_key_belongs_to_its_link() {
 #[test]
 fn a_name_can_be_closed_and_attached_again_in_one_batch() {
     let (mut pair, sessions) = Pair::begun();
-    let named = || SenderOptions::new("node").name(Some("again".into()));
+    let named = || SenderOptions::new("node").name("again");
     let old = pair.attach_sender(Side::Client, sessions, named(), ReceiverOptions::default());
     pair.written(Side::Client);
     pair.sender(&old).close(None).unwrap();
@@ -244,7 +244,7 @@ fn a_name_can_be_closed_and_attached_again_in_one_batch() {
 #[test]
 fn a_name_can_be_closed_and_attached_again_before_it_was_answered() {
     let (mut script, session) = Script::begun();
-    let named = || SenderOptions::new("node").name(Some("again".into()));
+    let named = || SenderOptions::new("node").name("again");
     let old = script.engine.session(session).unwrap().attach_sender(named()).unwrap();
     script.expect_frame::<Attach>();
     script.engine.sender(old).unwrap().close(None).unwrap();
@@ -267,7 +267,7 @@ fn a_successor_in_another_session_attaches_when_the_old_session_ends() {
     let second = script.engine.begin(SessionOptions::default()).unwrap();
     let (channel, _) = script.expect_on::<Begin>();
     script.give_on(6, &Begin { remote_channel: Some(channel), ..peer_begin() });
-    let named = || SenderOptions::new("node").name(Some("again".into()));
+    let named = || SenderOptions::new("node").name("again");
     let old = script.engine.session(first).unwrap().attach_sender(named()).unwrap();
     script.expect_frame::<Attach>();
     script.engine.sender(old).unwrap().close(None).unwrap();
@@ -284,7 +284,7 @@ fn a_successor_in_another_session_attaches_when_the_old_session_ends() {
 #[test]
 fn a_name_has_one_successor() {
     let (mut script, session) = Script::begun();
-    let named = || SenderOptions::new("node").name(Some("again".into()));
+    let named = || SenderOptions::new("node").name("again");
     let old = script.engine.session(session).unwrap().attach_sender(named()).unwrap();
     script.expect_frame::<Attach>();
     script.engine.sender(old).unwrap().close(None).unwrap();
@@ -298,7 +298,7 @@ fn a_name_has_one_successor() {
 #[test]
 fn a_successor_that_is_closed_leaves_no_trace() {
     let (mut script, session) = Script::begun();
-    let named = || SenderOptions::new("node").name(Some("again".into()));
+    let named = || SenderOptions::new("node").name("again");
     let old = script.engine.session(session).unwrap().attach_sender(named()).unwrap();
     script.expect_frame::<Attach>();
     script.engine.sender(old).unwrap().close(None).unwrap();
@@ -317,7 +317,7 @@ fn a_successor_that_is_closed_leaves_no_trace() {
 #[test]
 fn attaches_of_one_link_that_cross_answer_each_other() {
     let (mut script, session) = Script::begun();
-    let named = SenderOptions::new("node").name(Some("met".into()));
+    let named = SenderOptions::new("node").name("met");
     let sender = script.engine.session(session).unwrap().attach_sender(named).unwrap();
     // Our attach is not even written when the peer's comes.
     script.give(&peer_receiver("met"));

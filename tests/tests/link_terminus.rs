@@ -168,7 +168,7 @@ fn a_max_message_size_of_zero_is_none() {
 #[test]
 fn a_message_that_arrives_too_large_detaches_its_link() {
     let (mut script, session) = Script::begun();
-    let options = ReceiverOptions::new("node").max_message_size(Some(10)).prefetch(5);
+    let options = ReceiverOptions::new("node").max_message_size(10_u64).prefetch(5);
     let receiver = script.engine.session(session).unwrap().attach_receiver(options).unwrap();
     let attach: Attach = script.expect_frame();
     assert_eq!(attach.max_message_size, Some(10));

@@ -187,7 +187,7 @@ fn draining_what_is_closed_tells_nothing() {
 fn a_link_that_is_accepted_again_keeps_its_max_message_size() {
     let (mut pair, link) = detached(ReceiverOptions::default().prefetch(1));
     asked_again(&mut pair, &link);
-    let options = ReceiverOptions::default().prefetch(1).max_message_size(Some(10));
+    let options = ReceiverOptions::default().prefetch(1).max_message_size(10_u64);
     pair.receiver(&link).accept(options).unwrap();
     pair.drive();
     assert_ne!(pair.sender(&link).remote().unwrap().max_message_size, Some(10));
@@ -199,7 +199,7 @@ fn a_link_that_is_accepted_again_keeps_its_max_message_size() {
 /// What grows while the link is detached may not fit the peer when it is attached again: then it comes back.
 #[test]
 fn what_became_too_large_while_detached_comes_back() {
-    let options = ReceiverOptions::default().max_message_size(Some(10));
+    let options = ReceiverOptions::default().max_message_size(10_u64);
     let (mut pair, link) = Pair::linked(SenderOptions::new("node"), options);
     pair.receiver(&link).grant(1);
     pair.drive();

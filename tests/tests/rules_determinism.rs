@@ -76,7 +76,7 @@ fn every_cut_and_every_door_give_the_same() {
 /// Two engines with work to do, their octets cut by `chop`; returns all octets of both.
 fn play(chop: Chop, door: Door) -> [Vec<u8>; 2] {
     let mut octets = [Vec::new(), Vec::new()];
-    let mut pair = Pair::new(client_options().idle_time_out(Some(Duration::from_secs(1))), server_options());
+    let mut pair = Pair::new(client_options().idle_time_out(Duration::from_secs(1)), server_options());
     (pair.chop, pair.door) = (chop, door);
     let session = pair.client.begin(SessionOptions::default()).unwrap();
     let mut view = pair.client.session(session).unwrap();

@@ -47,7 +47,7 @@ fn an_unanswered_session_and_an_unanswered_link_stop_only_themselves() {
 #[test]
 fn unanswered_endpoints_do_not_stop_heartbeats() {
     let limits = || Limits::default().answer(Duration::from_secs(3600));
-    let second = Some(Duration::from_secs(1));
+    let second = Duration::from_secs(1);
     let client = client_options().idle_time_out(second).limits(limits());
     let server = server_options().idle_time_out(second).limits(limits());
     let (mut pair, _) = with_unanswered(client, server);
@@ -140,8 +140,7 @@ fn a_late_answer_is_refused() {
 /// Rule 2: what is held back until the peer's limits are known goes out as soon as they are.
 #[test]
 fn everything_wanted_before_the_open_is_done_behind_it() {
-    let mut pair =
-        Pair::new(client_options(), server_options().accept_sessions(Some(SessionOptions::default())));
+    let mut pair = Pair::new(client_options(), server_options().accept_sessions(SessionOptions::default()));
     let mut links = 0;
     for _ in 0..3 {
         let session = pair.client.begin(SessionOptions::default()).unwrap();
@@ -202,7 +201,7 @@ fn an_attach_that_is_larger_than_512_octets_waits_for_the_peers_open() {
 /// Rule 2: a connection is opened, used and closed by a client that never reads.
 #[test]
 fn a_client_that_pipelines_everything_is_served() {
-    let mut script = Script::server(server_options().accept_sessions(Some(SessionOptions::default())));
+    let mut script = Script::server(server_options().accept_sessions(SessionOptions::default()));
     let octets = [
         frame(0, &peer_open(), &[]),
         frame(CHANNEL, &peer_begin(), &[]),

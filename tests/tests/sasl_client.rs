@@ -14,7 +14,7 @@ use amqp_tests::script::{Script, frame, peer_open};
 use bytes::{Bytes, BytesMut};
 
 fn options(credentials: Credentials) -> ConnectionOptions {
-    client_options().credentials(Some(credentials))
+    client_options().credentials(credentials)
 }
 
 fn mechanisms(names: &[&'static str]) -> SaslMechanisms {
@@ -109,7 +109,7 @@ fn external_names_whom_to_act_for() {
 /// SEC-5-16
 #[test]
 fn the_hostname_is_the_same_as_in_the_open() {
-    let options = options(Credentials::Anonymous).hostname(Some("example.org".into()));
+    let options = options(Credentials::Anonymous).hostname("example.org");
     let mut script = offered(options, &["ANONYMOUS"]);
     assert_eq!(expect_init(&mut script).hostname.as_deref(), Some("example.org"));
     script.give_sasl(&outcome(SaslCode::Ok));

@@ -14,7 +14,7 @@ fn sasl() -> SaslServer {
 }
 
 fn pair(credentials: Credentials) -> Pair {
-    Pair::new(client_options().credentials(Some(credentials)), server_options().sasl(sasl()))
+    Pair::new(client_options().credentials(credentials), server_options().sasl(sasl()))
 }
 
 /// SEC-5-12

@@ -6,7 +6,8 @@ use amqp_core::codec::{
     SaslResponse, Symbol,
 };
 use amqp_core::{
-    Cause, ConnectionOptions, Event, Limits, SaslAnswer, SaslServer, StateError, TransportFacts, Violation,
+    Cause, ConnectionOptions, Event, Limits, SaslAnswer, SaslServer, SessionOptions, StateError,
+    TransportFacts, Violation,
 };
 use amqp_tests::chop::every_split;
 use amqp_tests::pair::server_options;
@@ -364,7 +365,7 @@ fn pipelined(mechanism: Symbol) -> Vec<u8> {
 #[test]
 fn a_client_may_pipeline_everything_in_one_read() {
     let (units, events) = every_split(&pipelined(ANONYMOUS), |pieces| {
-        let options = options(insecure()).accept_sessions(Some(Default::default()));
+        let options = options(insecure()).accept_sessions(SessionOptions::default());
         let mut script = Script::server(options).unjudged();
         let mut units = Vec::new();
         for piece in pieces {
@@ -379,7 +380,7 @@ fn a_client_may_pipeline_everything_in_one_read() {
 /// SEC-5-13: D-1 to D-12 of blocking servers: the check takes its time, and nothing is lost or trusted meanwhile.
 #[test]
 fn what_is_pipelined_behind_a_slow_check_waits_unread() {
-    let options = || options(insecure()).accept_sessions(Some(Default::default()));
+    let options = || options(insecure()).accept_sessions(SessionOptions::default());
     let mut script = Script::server(options()).unjudged();
     script.give_octets(&pipelined(PLAIN));
     assert_eq!(script.take_events(), [Event::Authenticate]);

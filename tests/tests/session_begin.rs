@@ -242,7 +242,7 @@ fn what_the_peer_says_of_its_session_is_readable() {
         .handle_max(30_u32)
         .offered_capabilities(symbols("offer"))
         .desired_capabilities(symbols("wish"))
-        .properties(Some(Fields::from_iter([(Symbol::from_static("key"), Value::from(1_u32))])));
+        .properties(Fields::from_iter([(Symbol::from_static("key"), Value::from(1_u32))]));
     let mut pair = Pair::opened();
     let sessions = pair.begin(client, SessionOptions::default().handle_max(7_u32));
     let server = pair.server.session(sessions.server).unwrap();
@@ -321,7 +321,7 @@ fn sessions_begun_from_both_sides_at_once_are_two() {
 
 #[test]
 fn accept_sessions_answers_by_itself() {
-    let options = server_options().accept_sessions(Some(SessionOptions::default().handle_max(3_u32)));
+    let options = server_options().accept_sessions(SessionOptions::default().handle_max(3_u32));
     let mut pair = Pair::opened_with(client_options(), options);
     let session = pair.client.begin(SessionOptions::default()).unwrap();
     pair.drive();

@@ -22,7 +22,7 @@ fn message(settled: Option<bool>) -> Outgoing {
 fn sending(snd: SenderSettleMode, rcv: ReceiverSettleMode) -> (Script, SenderId) {
     let (mut script, session) = Script::begun();
     let peer = Attach { rcv_settle_mode: rcv, ..peer_receiver("") };
-    let options = SenderOptions::new("node").snd_settle_mode(Some(snd)).rcv_settle_mode(Some(rcv));
+    let options = SenderOptions::new("node").snd_settle_mode(snd).rcv_settle_mode(rcv);
     let sender = script.attach_sender(session, options, &peer);
     script.give(&script.grant(0, 10));
     (script, sender)
@@ -32,7 +32,7 @@ fn sending(snd: SenderSettleMode, rcv: ReceiverSettleMode) -> (Script, SenderId)
 fn receiving(snd: SenderSettleMode, rcv: ReceiverSettleMode) -> (Script, ReceiverId) {
     let (mut script, session) = Script::begun();
     let peer = Attach { snd_settle_mode: snd, rcv_settle_mode: rcv, ..peer_sender("") };
-    let options = ReceiverOptions::new("node").rcv_settle_mode(Some(rcv)).prefetch(10);
+    let options = ReceiverOptions::new("node").rcv_settle_mode(rcv).prefetch(10);
     let receiver = script.attach_receiver(session, options, &peer);
     script.rest();
     (script, receiver)
@@ -225,7 +225,7 @@ fn a_sender_settles_what_a_second_receiver_tells() {
 /// The three steps between two engines, for many deliveries at once: exactly once on both sides.
 #[test]
 fn exactly_once_takes_three_steps() {
-    let options = SenderOptions::new("node").rcv_settle_mode(Some(ReceiverSettleMode::Second));
+    let options = SenderOptions::new("node").rcv_settle_mode(ReceiverSettleMode::Second);
     let (mut pair, link) = Pair::linked(options, ReceiverOptions::default().prefetch(50));
     let keys: Vec<_> = (0..50).map(|_| pair.send(&link, b"once")).collect();
     pair.drive();
@@ -251,8 +251,7 @@ fn exactly_once_takes_three_steps() {
 /// A sender that settles by itself, after it has stored the outcome.
 #[test]
 fn an_application_can_settle_what_it_was_told() {
-    let options =
-        SenderOptions::new("node").auto_settle(false).rcv_settle_mode(Some(ReceiverSettleMode::Second));
+    let options = SenderOptions::new("node").auto_settle(false).rcv_settle_mode(ReceiverSettleMode::Second);
     let (mut pair, link) = Pair::linked(options, ReceiverOptions::default().prefetch(5));
     let key = pair.send(&link, b"x");
     pair.drive();

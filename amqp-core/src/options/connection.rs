@@ -13,14 +13,14 @@ super::options! {
         /// The name of this container, the same on all its connections.
         container_id: Str = Str::from("amqp-core"),
         /// The virtual host wanted of the peer. Should be absent or equal to the TLS server name.
-        hostname: Option<Str> = None,
+        hostname?: Str,
         /// Octets of the largest frame that is accepted, at least 512.
         max_frame_size: u32 = 64 * 1024,
         /// The highest channel that is accepted: one less than the sessions that the peer may begin.
         channel_max: u16 = 255,
         /// Close when the peer sent no frame for so long; half of it is announced (§2.4.5), and peers refuse what is
         /// too short: 2 s suits all that are known. None or zero: never.
-        idle_time_out: Option<Duration> = None,
+        idle_time_out?: Duration,
         /// Locales that this side can write error texts in. Absent: `en-US`.
         outgoing_locales: Multiple<Symbol> = Multiple::default(),
         /// Locales wanted of the peer, best first. Absent: `en-US`.
@@ -30,21 +30,21 @@ super::options! {
         /// Extensions that this side may use if the peer has them.
         desired_capabilities: Multiple<Symbol> = Multiple::default(),
         /// Further facts about this side.
-        properties: Option<Fields> = None,
+        properties?: Fields,
         /// Client: how to authenticate. None: no SASL layer.
-        credentials: Option<Credentials> = None,
+        credentials?: Credentials,
         /// Server: the SASL layer that it offers. None: no SASL layer.
-        sasl: Option<SaslServer> = None,
+        sasl?: SaslServer,
         /// What the adapter knows of the transport.
         transport: TransportFacts = TransportFacts::default(),
         /// Server: answer the peer's open with these options, without [`crate::Event::Opening`].
         accept_connection: bool = false,
         /// Answer every session that the peer begins with these options, without [`crate::Event::SessionOpening`]
         /// waiting for an answer (it still tells of the session).
-        accept_sessions: Option<super::SessionOptions> = None,
+        accept_sessions?: super::SessionOptions,
         /// Whether the peer may begin sessions and attach links. None: the engine tells of them, the endpoints of a
         /// client refuse them.
-        allow_incoming: Option<bool> = None,
+        allow_incoming?: bool,
         /// What a peer can make this side hold, and how long it can make it wait.
         limits: Limits = Limits::default(),
     }

@@ -14,27 +14,27 @@ super::options! {
     SenderOptions {
         /// The link's name, unique for its direction between the two containers. None: one made of the container's id and
         /// a number, which another connection of the same container would make again: name links that must not meet.
-        name: Option<Str> = None,
+        name?: Str,
         /// Where the messages come from.
-        source: Option<Box<AttachSource>> = None,
+        source?: Box<AttachSource>,
         /// Where the messages shall go.
-        target: Option<Box<AttachTarget>> = None,
+        target?: Box<AttachTarget>,
         /// Accepting: the address of the node where the peer asks for a dynamic one; of no meaning otherwise.
-        dynamic_address: Option<Str> = None,
+        dynamic_address?: Str,
         /// Whether deliveries are sent settled. None: mixed.
-        snd_settle_mode: Option<SenderSettleMode> = None,
+        snd_settle_mode?: SenderSettleMode,
         /// When the receiver should settle. None: first.
-        rcv_settle_mode: Option<ReceiverSettleMode> = None,
+        rcv_settle_mode?: ReceiverSettleMode,
         /// The delivery-count to begin with.
         initial_delivery_count: SequenceNo = Serial(0),
         /// The largest message that this side will send, in octets. None: not said.
-        max_message_size: Option<u64> = None,
+        max_message_size?: u64,
         /// Extensions that this side has.
         offered_capabilities: Multiple<Symbol> = Multiple::default(),
         /// Extensions that this side may use if the peer has them.
         desired_capabilities: Multiple<Symbol> = Multiple::default(),
         /// Further facts about the link.
-        properties: Option<Fields> = None,
+        properties?: Fields,
         /// Settle by itself once the receiver has told its outcome. False: the application calls `settle`.
         auto_settle: bool = true,
         /// Keep the payload of every delivery until it is settled, so that it can be sent again.
@@ -71,25 +71,25 @@ super::options! {
     ReceiverOptions {
         /// The link's name, unique for its direction between the two containers. None: one made of the container's id and
         /// a number, which another connection of the same container would make again: name links that must not meet.
-        name: Option<Str> = None,
+        name?: Str,
         /// Where the messages shall come from.
-        source: Option<Box<AttachSource>> = None,
+        source?: Box<AttachSource>,
         /// Where the messages go.
-        target: Option<Box<AttachTarget>> = None,
+        target?: Box<AttachTarget>,
         /// Accepting: the address of the node where the peer asks for a dynamic one; of no meaning otherwise.
-        dynamic_address: Option<Str> = None,
+        dynamic_address?: Str,
         /// Whether deliveries should be sent settled. None: mixed.
-        snd_settle_mode: Option<SenderSettleMode> = None,
+        snd_settle_mode?: SenderSettleMode,
         /// When this side settles. None: first.
-        rcv_settle_mode: Option<ReceiverSettleMode> = None,
+        rcv_settle_mode?: ReceiverSettleMode,
         /// The largest message that is accepted, in octets, announced to the sender. None or 0: `Limits::message_size`.
-        max_message_size: Option<u64> = None,
+        max_message_size?: u64,
         /// Extensions that this side has.
         offered_capabilities: Multiple<Symbol> = Multiple::default(),
         /// Extensions that this side may use if the peer has them.
         desired_capabilities: Multiple<Symbol> = Multiple::default(),
         /// Further facts about the link.
-        properties: Option<Fields> = None,
+        properties?: Fields,
         /// Who grants credit, and when. By default there is credit for as many deliveries as the application waits for.
         credit: CreditMode = CreditMode::default(),
         /// Hand deliveries out from their first frame on, to be read while they arrive.

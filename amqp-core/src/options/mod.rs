@@ -12,19 +12,22 @@ pub use link::{CreditMode, ReceiverOptions, SenderOptions};
 pub use sasl::{Credentials, SaslServer};
 pub use session::SessionOptions;
 
-/// Declares a struct of public fields with defaults, and a chainable setter for each of them.
+/// Declares a struct of public fields with defaults, and a chainable setter for each of them. `field?: T` is an `Option<T>`
+/// that is `None` by default and whose setter takes a `T`.
 macro_rules! options {
     ($(#[$doc:meta])* $name:ident {
-        $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)+
+        $($(#[$field_doc:meta])* $field:ident $(? : $some:ty)? $(: $type:ty = $default:expr)?,)+
     }) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]
         #[non_exhaustive]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)+ }
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $(Option<$some>)? $($type)?,)+
+        }
 
         impl Default for $name {
             fn default() -> Self {
-                Self { $($field: $default,)+ }
+                Self { $($field: $(super::options!(none $some))? $($default)?,)+ }
             }
         }
 
@@ -32,12 +35,15 @@ macro_rules! options {
             $(
                 $(#[$field_doc])*
                 #[must_use]
-                pub fn $field(mut self, $field: impl Into<$type>) -> Self {
-                    self.$field = $field.into();
+                pub fn $field(mut self, $field: impl Into<$($some)? $($type)?>) -> Self {
+                    self.$field = $(super::options!(some $some, $field.into()))? $(super::options!(plain $type, $field.into()))?;
                     self
                 }
             )+
         }
     };
+    (none $type:ty) => { None };
+    (some $type:ty, $value:expr) => { Some($value) };
+    (plain $type:ty, $value:expr) => { $value };
 }
 use options;

@@ -16,7 +16,7 @@ super::options! {
         /// Extensions that this side may use if the peer has them.
         desired_capabilities: Multiple<Symbol> = Multiple::default(),
         /// Further facts about the session.
-        properties: Option<Fields> = None,
+        properties?: Fields,
         /// The transfer-id of the first frame sent.
         next_outgoing_id: TransferNumber = Serial(0),
         /// The delivery-id of the first delivery sent.

@@ -87,10 +87,10 @@ pub(crate) fn connection_options(settings: &Settings) -> ConnectionOptions {
     let (user, password) =
         (settings.text("user").unwrap_or_default(), settings.text("password").unwrap_or_default());
     match (settings.listens, settings.text("mechanism") == Some("PLAIN")) {
-        (true, true) => options.sasl(Some(SaslServer::new([Symbol::from_static("PLAIN")]).allow_insecure())),
-        (true, false) => options.sasl(Some(SaslServer::new([Symbol::from_static("ANONYMOUS")]))),
-        (false, true) => options.credentials(Some(Credentials::plain_insecure(user, password))),
-        (false, false) => options.credentials(Some(Credentials::Anonymous)),
+        (true, true) => options.sasl(SaslServer::new([Symbol::from_static("PLAIN")]).allow_insecure()),
+        (true, false) => options.sasl(SaslServer::new([Symbol::from_static("ANONYMOUS")])),
+        (false, true) => options.credentials(Credentials::plain_insecure(user, password)),
+        (false, false) => options.credentials(Credentials::Anonymous),
     }
 }
 

@@ -79,13 +79,13 @@ pub(crate) fn settled_send(settings: &Settings) -> Result<Sending, Problem> {
         Resolution::Settled(None) => Ok(()),
         other => Err(format!("{other:?}")),
     };
-    let change = |options: SenderOptions| options.snd_settle_mode(Some(SenderSettleMode::Settled));
+    let change = |options: SenderOptions| options.snd_settle_mode(SenderSettleMode::Settled);
     Ok(hello_send(settings)?.change(change).judge(judge))
 }
 
 /// Expects `count` messages that are settled from the start.
 pub(crate) fn settled_receive(settings: &Settings) -> Result<Receiving, Problem> {
-    let change = |options: ReceiverOptions| options.snd_settle_mode(Some(SenderSettleMode::Settled));
+    let change = |options: ReceiverOptions| options.snd_settle_mode(SenderSettleMode::Settled);
     Ok(expect_greetings(settings.number("count")?, true).change(change))
 }
 
@@ -93,8 +93,8 @@ pub(crate) fn settled_receive(settings: &Settings) -> Result<Receiving, Problem>
 pub(crate) fn second_send(settings: &Settings) -> Result<Sending, Problem> {
     let change = |options: SenderOptions| {
         options
-            .snd_settle_mode(Some(SenderSettleMode::Unsettled))
-            .rcv_settle_mode(Some(ReceiverSettleMode::Second))
+            .snd_settle_mode(SenderSettleMode::Unsettled)
+            .rcv_settle_mode(ReceiverSettleMode::Second)
             .auto_settle(false)
     };
     Ok(hello_send(settings)?.change(change).settles())
@@ -103,9 +103,7 @@ pub(crate) fn second_send(settings: &Settings) -> Result<Sending, Problem> {
 /// Tells the outcome of each of `count` deliveries and settles it once the sender has.
 pub(crate) fn second_receive(settings: &Settings) -> Result<Receiving, Problem> {
     let change = |options: ReceiverOptions| {
-        options
-            .snd_settle_mode(Some(SenderSettleMode::Unsettled))
-            .rcv_settle_mode(Some(ReceiverSettleMode::Second))
+        options.snd_settle_mode(SenderSettleMode::Unsettled).rcv_settle_mode(ReceiverSettleMode::Second)
     };
     Ok(expect_greetings(settings.number("count")?, false).change(change).second())
 }

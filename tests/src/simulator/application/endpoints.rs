@@ -37,7 +37,7 @@ impl Application {
     pub(super) fn attach_sender(&mut self, turn: &mut Turn<'_>) -> Check {
         let Some(session) = self.a_session(turn) else { return Ok(()) };
         let name = self.new_name(turn);
-        let options = sender_options(turn).name(Some(name.as_str().into()));
+        let options = sender_options(turn).name(name.as_str());
         let auto_settle = options.auto_settle;
         let mut view = turn.engine.session(session).map_err(|gone| format!("{session:?}: {gone}"))?;
         let made = view.attach_sender(options);
@@ -53,7 +53,7 @@ impl Application {
     pub(super) fn attach_receiver(&mut self, turn: &mut Turn<'_>) -> Check {
         let Some(session) = self.a_session(turn) else { return Ok(()) };
         let name = self.new_name(turn);
-        let options = receiver_options(turn).name(Some(name.as_str().into()));
+        let options = receiver_options(turn).name(name.as_str());
         let mut view = turn.engine.session(session).map_err(|gone| format!("{session:?}: {gone}"))?;
         let made = view.attach_receiver(options);
         turn.note(|| format!("attach receiver {name} on {session:?}: {made:?}"));
@@ -252,10 +252,10 @@ fn sender_options(turn: &mut Turn<'_>) -> SenderOptions {
         .auto_settle(!turn.chance.percent(habits.auto_settle_off))
         .retain_unsettled(turn.chance.percent(30));
     if turn.chance.percent(50) {
-        options = options.snd_settle_mode(Some(turn.chance.pick(&MODES)));
+        options = options.snd_settle_mode(turn.chance.pick(&MODES));
     }
     if second {
-        options = options.rcv_settle_mode(Some(ReceiverSettleMode::Second));
+        options = options.rcv_settle_mode(ReceiverSettleMode::Second);
     }
     options
 }
@@ -267,13 +267,13 @@ fn receiver_options(turn: &mut Turn<'_>) -> ReceiverOptions {
         .credit(turn.chance.pick(&[CreditMode::Manual, CreditMode::Prefetch(few), CreditMode::OnDemand(few)]))
         .streaming(turn.chance.percent(habits.streaming));
     if turn.chance.percent(50) {
-        options = options.snd_settle_mode(Some(turn.chance.pick(&MODES)));
+        options = options.snd_settle_mode(turn.chance.pick(&MODES));
     }
     if turn.chance.percent(habits.second) {
-        options = options.rcv_settle_mode(Some(ReceiverSettleMode::Second));
+        options = options.rcv_settle_mode(ReceiverSettleMode::Second);
     }
     if turn.chance.percent(20) {
-        options = options.max_message_size(Some(u64::from(turn.chance.between(0, 3000))));
+        options = options.max_message_size(u64::from(turn.chance.between(0, 3000)));
     }
     options
 }
