@@ -4,11 +4,15 @@ use std::task::Waker;
 
 use smallvec::SmallVec;
 
-/// Wakers to fire and wakers to drop once the lock is free.
-#[derive(Debug, Default)]
+use crate::sends::Deliver;
+
+/// Wakers to fire, and wakers and values to drop, once the lock is free.
+#[derive(Default)]
 pub(crate) struct After {
     wake: SmallVec<[Waker; 2]>,
     retired: SmallVec<[Waker; 1]>,
+    /// Users' values may be dropped with them.
+    buried: Vec<Box<dyn Deliver>>,
 }
 
 impl After {
@@ -22,8 +26,13 @@ impl After {
         self.retired.push(waker);
     }
 
+    /// Will be dropped.
+    pub(crate) fn bury(&mut self, place: Box<dyn Deliver>) {
+        self.buried.push(place);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.wake.is_empty() && self.retired.is_empty()
+        self.wake.is_empty() && self.retired.is_empty() && self.buried.is_empty()
     }
 
     /// Fires and drops them.

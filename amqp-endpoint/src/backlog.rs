@@ -63,8 +63,7 @@ impl State {
         ticket: &mut Option<Ticket>,
         waker: &mut Option<Waker>,
     ) -> Poll<Option<Arrival>> {
-        let ready = self.backlog.queue.len();
-        if self.backlog.waiters.admits(*ticket, || ready) {
+        if self.backlog.waiters.admits(*ticket) {
             while let Some(arrival) = self.backlog.queue.pop_front() {
                 if self.take_arrival(&arrival) {
                     self.backlog.leave(ticket, &mut self.after);
@@ -78,6 +77,7 @@ impl State {
             return Poll::Ready(None);
         }
         self.backlog.waiters.wait(ticket, waker, &mut self.after);
+        self.backlog.waiters.wake(self.backlog.queue.len(), &mut self.after);
         Poll::Pending
     }
 

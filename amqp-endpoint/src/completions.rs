@@ -38,7 +38,7 @@ impl<T: Send + 'static> Completions<T> {
     }
 
     pub(crate) fn place_for(&self, value: T) -> Box<dyn Deliver> {
-        Box::new(Place { queue: self.clone(), value })
+        Box::new(Place { queue: self.clone(), value: Some(value) })
     }
 }
 
@@ -76,13 +76,15 @@ impl<T> fmt::Debug for Completions<T> {
 /// Where the outcome of one message goes.
 struct Place<T> {
     queue: Completions<T>,
-    value: T,
+    /// There until its outcome is.
+    value: Option<T>,
 }
 
 impl<T: Send + 'static> Deliver for Place<T> {
-    fn deliver(self: Box<Self>, outcome: Outcome, after: &mut After) {
+    fn deliver(&mut self, outcome: Outcome, after: &mut After) {
+        let Some(value) = self.value.take() else { return };
         let mut queue = self.queue.lock();
-        queue.outcomes.push_back((outcome, self.value));
+        queue.outcomes.push_back((outcome, value));
         let ready = queue.outcomes.len();
         queue.waiters.wake(ready, after);
     }
@@ -105,13 +107,14 @@ impl<T> Future for Completion<T> {
         let Self { completions, ticket } = &mut *self;
         completions.with(|queue, after| {
             let ready = queue.outcomes.len();
-            if queue.waiters.admits(*ticket, || ready)
+            if queue.waiters.admits(*ticket)
                 && let Some(outcome) = queue.outcomes.pop_front()
             {
                 queue.waiters.leave(ticket, after);
                 return Poll::Ready(outcome);
             }
             queue.waiters.wait(ticket, &mut waker, after);
+            queue.waiters.wake(ready, after);
             Poll::Pending
         })
     }

@@ -61,14 +61,17 @@ impl Driver {
 
     /// The transport failed: the connection is over.
     pub fn on_io_error(&self, error: io::Error) {
-        self.0.with(|state| state.on_io_error(error));
+        self.0.with(|state| {
+            state.lost = true;
+            state.on_io_error(error);
+        });
     }
 
     /// Octets to write, as many as there are for one write. `None`: wait for the writer's waker.
     #[must_use = "octets that were taken must be written"]
     pub fn next_write(&self, now: Instant) -> Option<Bytes> {
         self.0.with(|state| {
-            let chunk = if state.disconnected.is_some() { None } else { state.next_write(now) };
+            let chunk = if state.is_cut() { None } else { state.next_write(now) };
             state.offer_room();
             if chunk.is_none() {
                 state.wire.written();

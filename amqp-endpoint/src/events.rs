@@ -33,7 +33,11 @@ impl State {
             Event::Outcomes(id) => self.on_outcomes(id),
             Event::ReceiverOpening(id) => self.on_receiver_opening(id),
             Event::ReceiverOpened(id) => self.set_receiver(id, EndpointState::Open),
-            Event::ReceiverDetached(id) => self.set_receiver(id, EndpointState::Detached),
+            Event::ReceiverDetached(id) => {
+                self.set_receiver(id, EndpointState::Detached);
+                // The credit went with the attachment.
+                self.on_drained(id);
+            }
             Event::ReceiverClosed(id) => self.on_receiver_closed(id),
             Event::Deliveries(id) => self.on_deliveries(id),
             Event::Updates(id) => self.on_updates(id),
@@ -77,8 +81,9 @@ impl State {
 
     fn on_sender_opening(&mut self, id: SenderId) {
         let known = self.senders.find(id);
+        let served = known.is_some_and(|key| self.senders.get(key).is_some_and(|it| it.status.handles > 0));
         let Ok(mut sender) = self.engine.sender(id) else { return };
-        if known.is_some() {
+        if served {
             // The peer attaches a link again that the application has: the deliveries stayed live.
             _ = sender.accept(amqp_core::SenderOptions::default());
             return self.set_sender(id, EndpointState::Open);
@@ -91,6 +96,8 @@ impl State {
         let Some(session) = sender.session().and_then(|id| Some((self.sessions.find(id)?, id))) else {
             return;
         };
+        // One that was let go of when it was detached is asked for like a new one.
+        known.into_iter().for_each(|key| drop(self.senders.remove(key)));
         let key = self.senders.insert(id, SenderRecord::new());
         self.arrived(Arrival::Sender { key, id, session, attach });
     }
@@ -123,8 +130,9 @@ impl State {
 
     fn on_receiver_opening(&mut self, id: ReceiverId) {
         let known = self.receivers.find(id);
+        let served = known.is_some_and(|key| self.receivers.get(key).is_some_and(|it| it.status.handles > 0));
         let Ok(mut receiver) = self.engine.receiver(id) else { return };
-        if known.is_some() {
+        if served {
             _ = receiver.accept(amqp_core::ReceiverOptions::default());
             return self.set_receiver(id, EndpointState::Open);
         }
@@ -136,6 +144,7 @@ impl State {
         let Some(session) = receiver.session().and_then(|id| Some((self.sessions.find(id)?, id))) else {
             return;
         };
+        known.into_iter().for_each(|key| drop(self.receivers.remove(key)));
         let key = self.receivers.insert(id, ReceiverRecord::new());
         self.arrived(Arrival::Receiver { key, id, session, attach });
     }
@@ -174,7 +183,7 @@ impl State {
         }
     }
 
-    fn on_drained(&mut self, id: ReceiverId) {
+    pub(crate) fn on_drained(&mut self, id: ReceiverId) {
         if let Some(record) = self.receivers.of(id) {
             record.draining = false;
             record.progress.wake_all(&mut self.after);

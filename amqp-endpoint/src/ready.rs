@@ -37,11 +37,12 @@ impl Future for Ready {
                 return Poll::Ready(Err(error));
             }
             let credit = state.engine.sender(sender.id()).map_or(0, |mut sender| sender.credit());
-            if credit > 0 && record.waiters.admits(*ticket, || credit as usize) {
+            if credit > 0 && record.waiters.admits(*ticket) {
                 state.leave_turn(sender, ticket);
                 return Poll::Ready(Ok(()));
             }
             record.waiters.wait(ticket, waker, &mut state.after);
+            record.waiters.wake(credit as usize, &mut state.after);
             Poll::Pending
         })
     }
@@ -65,8 +66,19 @@ impl State {
         }
         record.waiters.leave(ticket, &mut self.after);
         if record.waiters.len() > 0 {
-            let credit = self.engine.sender(sender.id()).map_or(0, |mut sender| sender.credit());
-            record.waiters.wake(credit as usize, &mut self.after);
+            let credit = self.credit(sender);
+            self.wake_senders(sender, credit);
+        }
+    }
+
+    /// Messages that a sender can send now.
+    pub(crate) fn credit(&mut self, sender: &Sender) -> usize {
+        self.engine.sender(sender.id()).map_or(0, |mut sender| sender.credit() as usize)
+    }
+
+    fn wake_senders(&mut self, sender: &Sender, credit: usize) {
+        if let Some(record) = self.senders.get_mut(sender.key()) {
+            record.waiters.wake(credit, &mut self.after);
         }
     }
 }

@@ -163,7 +163,7 @@ impl Taking {
         let delivery = match state.engine.receiver(id) {
             Ok(mut receiver) => {
                 let ready = || if self.whole { receiver.waiting_whole() } else { receiver.waiting() };
-                let admitted = record.waiters.admits(self.ticket, ready) && (!self.whole || ready() > 0);
+                let admitted = record.waiters.admits(self.ticket) && ready() > 0;
                 if admitted { receiver.next_delivery() } else { None }
             }
             Err(_) => None,
@@ -174,6 +174,9 @@ impl Taking {
             (None, None) => {
                 if waker.is_some() {
                     record.waiters.wait(&mut self.ticket, waker, &mut state.after);
+                    // Behind others there may be messages for all of them.
+                    let ready = state.engine.receiver(id).map_or(0, |receiver| receiver.waiting());
+                    record.waiters.wake(ready, &mut state.after);
                     self.demand(state, 0);
                 }
                 return Poll::Pending;

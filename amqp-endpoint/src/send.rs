@@ -70,20 +70,12 @@ impl Accepting {
         let Some(message) = self.message.take() else { return Poll::Pending };
         let (key, id) = (self.sender.key(), self.sender.id());
         let settled = message.settled;
+        let admitted = state.senders.get(key).is_none_or(|record| record.waiters.admits(self.ticket));
         let answer = match state.engine.sender(id) {
             Err(_) => Err(SendError { reason: SendErrorReason::Gone, message: Box::new(message) }),
-            Ok(mut sender) => {
-                let credit = || sender.credit() as usize;
-                let admitted =
-                    state.senders.get(key).is_none_or(|record| record.waiters.admits(self.ticket, credit));
-                if admitted && self.in_parts {
-                    sender.start(message)
-                } else if admitted {
-                    sender.send(message)
-                } else {
-                    Err(SendError { reason: SendErrorReason::Blocked, message: Box::new(message) })
-                }
-            }
+            Ok(mut sender) if admitted && self.in_parts => sender.start(message),
+            Ok(mut sender) if admitted => sender.send(message),
+            Ok(_) => Err(SendError { reason: SendErrorReason::Blocked, message: Box::new(message) }),
         };
         let answer = match answer {
             Ok(delivery) => {
@@ -94,8 +86,11 @@ impl Accepting {
                 Ok(unsent) => Err(unsent),
                 Err(message) => {
                     self.message = Some(*message);
+                    // Behind others there may be credit for all of them.
+                    let credit = if admitted { 0 } else { state.credit(&self.sender) };
                     if let Some(record) = state.senders.get_mut(key) {
                         record.waiters.wait(&mut self.ticket, waker, &mut state.after);
+                        record.waiters.wake(credit, &mut state.after);
                     }
                     return Poll::Pending;
                 }
@@ -160,7 +155,7 @@ impl Submitted {
     /// The message was taken back: there will be no outcome.
     pub(crate) fn forgotten(mut self) {
         self.taken = true;
-        self.sender.with(|state, _, _| state.sends.withdraw(self.key));
+        self.sender.with(|state, _, _| state.sends.withdraw(self.key, &mut state.after));
     }
 
     /// Takes the message back where nothing of it was written.
@@ -170,7 +165,7 @@ impl Submitted {
             let withdrawn =
                 state.engine.sender(self.sender.id()).ok().and_then(|mut it| it.withdraw(self.delivery));
             if withdrawn.is_some() {
-                state.sends.withdraw(self.key);
+                state.sends.withdraw(self.key, &mut state.after);
                 self.taken = true;
             }
         });

@@ -18,9 +18,10 @@ pub(crate) enum Interest {
     Queue(Box<dyn Deliver>),
 }
 
-/// A place that outcomes go to. Called under the connection's lock, so it only stores and leaves wakers to `After`.
+/// A place that outcomes go to. Called under the connection's lock, so it only stores and leaves wakers, and itself, to
+/// `After`.
 pub(crate) trait Deliver: Send {
-    fn deliver(self: Box<Self>, outcome: Outcome, after: &mut After);
+    fn deliver(&mut self, outcome: Outcome, after: &mut After);
 }
 
 /// The accepted messages of a connection, by the key that their `Submitted` has.
@@ -60,8 +61,9 @@ impl Sends {
             send.outcome = Some(outcome);
             return;
         }
-        if let Some(SentMessage { interest: Interest::Queue(queue), .. }) = self.0.remove(key) {
+        if let Some(SentMessage { interest: Interest::Queue(mut queue), .. }) = self.0.remove(key) {
             queue.deliver(outcome, after);
+            after.bury(queue);
         }
     }
 
@@ -84,8 +86,12 @@ impl Sends {
     }
 
     /// The message was taken back: there will be no outcome.
-    pub(crate) fn withdraw(&mut self, key: usize) {
-        self.0.remove(key);
+    pub(crate) fn withdraw(&mut self, key: usize, after: &mut After) {
+        match self.0.remove(key).map(|send| send.interest) {
+            Some(Interest::Submitted(Some(waker))) => after.retire(waker),
+            Some(Interest::Queue(queue)) => after.bury(queue),
+            _ => {}
+        }
     }
 
     /// Nobody wants the outcome any more.

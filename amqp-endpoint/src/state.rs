@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) user: Option<String>,
     /// What the system said of the transport.
     pub(crate) io_error: Option<Arc<io::Error>>,
+    /// The transport failed: nothing more is read or written.
+    pub(crate) lost: bool,
     /// This side cut the connection off.
     pub(crate) disconnected: Option<Option<Box<Condition>>>,
 }
@@ -76,6 +78,7 @@ impl State {
             default_session: None,
             user: None,
             io_error: None,
+            lost: false,
             disconnected: None,
         }
     }
@@ -94,7 +97,12 @@ impl State {
     /// Nothing is left to read or write.
     pub(crate) fn is_finished(&self) -> bool {
         let sealed = self.layered.as_ref().is_some_and(|layered| layered.wants_write(&self.engine));
-        self.disconnected.is_some() || (self.engine.is_finished() && !sealed)
+        self.is_cut() || (self.engine.is_finished() && !sealed)
+    }
+
+    /// Nothing more can be written, whatever there is.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.disconnected.is_some() || self.lost
     }
 
     pub(crate) fn status(&mut self, place: Place) -> Option<&mut Status> {

@@ -51,11 +51,11 @@ impl Waiters {
         self.waiting
     }
 
-    /// Whether the operation may try, where `available` operations can go on now: not while it would overtake.
-    pub(crate) fn admits(&self, ticket: Option<Ticket>, available: impl FnOnce() -> usize) -> bool {
+    /// Whether the operation may try: not while it would overtake.
+    pub(crate) fn admits(&self, ticket: Option<Ticket>) -> bool {
         match ticket.and_then(|ticket| self.find(ticket)) {
             Some(place) => place < self.woken || place == 0,
-            None => self.waiting == 0 || available() > self.waiting,
+            None => self.waiting == 0,
         }
     }
 
