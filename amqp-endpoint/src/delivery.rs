@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use amqp_core::codec::{DecodeError, DeliveryState, DeliveryTag, Error as Condition, Modified, Rejected};
+use amqp_core::codec::{
+    DecodeError, DeliveryState, DeliveryTag, Error as Condition, Modified, Payload, Rejected,
+};
 use amqp_core::{ReceivedKey, StateError};
 
 use crate::error::Error;
@@ -22,6 +24,7 @@ pub struct Delivery {
     link: Arc<ReceiverLink>,
     key: ReceivedKey,
     tag: DeliveryTag,
+    message_format: u32,
     state: Option<DeliveryState>,
     /// The sender has settled it.
     settled: bool,
@@ -30,11 +33,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn new(link: Arc<ReceiverLink>, delivery: amqp_core::Delivery) -> Self {
-        let amqp_core::Delivery { key, tag, state, settled, complete, .. } = delivery;
+    /// The octets of a delivery, and what settles it.
+    #[inline]
+    pub(crate) fn new(link: Arc<ReceiverLink>, delivery: amqp_core::Delivery) -> (Payload, Self) {
+        let amqp_core::Delivery { key, tag, message_format, settled, payload, state, complete } = delivery;
         // What is not here yet of one that was sent settled is not wanted either.
         let if_dropped = (!settled || !complete).then_some(DeliveryState::Released);
-        Self { link, key, tag, state, settled, if_dropped }
+        (payload, Self { link, key, tag, message_format, state, settled, if_dropped })
     }
 
     pub(crate) const fn key(&self) -> ReceivedKey {
@@ -112,6 +117,11 @@ impl Delivery {
     /// What the sender calls it, unique among what it has not settled on the link.
     pub const fn tag(&self) -> &DeliveryTag {
         &self.tag
+    }
+
+    /// The message's format (§2.8.11), 0 for the format of part 3.
+    pub const fn message_format(&self) -> u32 {
+        self.message_format
     }
 
     /// The sender's state of it, as of when it was received.

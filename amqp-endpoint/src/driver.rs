@@ -119,6 +119,12 @@ impl Driver {
         self.0.look(|state| state.is_finished())
     }
 
+    /// True once this side has cut the connection off or the transport has failed: what was taken need not be written, and
+    /// the socket be closed at once.
+    pub fn is_cut_off(&self) -> bool {
+        self.0.look(|state| state.disconnected.is_some() || state.io_error.is_some())
+    }
+
     /// Who is woken when `wants_read` becomes true, and when the connection is finished.
     pub fn register_reader(&self, waker: &Waker) {
         let waker = waker.clone();

@@ -71,6 +71,7 @@ mod state;
 mod status;
 mod stream;
 mod sync;
+mod taking;
 mod trace;
 mod waiters;
 mod wire;

@@ -3,17 +3,16 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
-use amqp_core::codec::{DecodeError, LazyMessage, Payload};
+use amqp_core::codec::{DecodeError, LazyMessage, Malformed, Payload};
 
 use crate::delivery::Delivery;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::receiver::Receiver;
-use crate::state::State;
 use crate::stream::ReceivedStream;
-use crate::waiters::Ticket;
+use crate::taking::Taking;
 
 /// A message, and what answers it. They can go different ways.
 #[derive(Debug)]
@@ -25,26 +24,24 @@ pub struct Received {
 }
 
 impl Received {
-    fn read(delivery: amqp_core::Delivery, receiver: &Receiver) -> Result<Self, ReceiveError> {
-        let (payload, message_format) = (delivery.payload.clone(), delivery.message_format);
-        Self::parse(payload, message_format, Delivery::new(receiver.link().clone(), delivery))
+    #[inline]
+    pub(crate) fn read(delivery: amqp_core::Delivery, receiver: &Receiver) -> Result<Self, ReceiveError> {
+        let (payload, delivery) = Delivery::new(receiver.link().clone(), delivery);
+        Self::parse(payload, delivery)
     }
 
-    pub(crate) fn parse(
-        payload: Payload,
-        message_format: u32,
-        delivery: Delivery,
-    ) -> Result<Self, ReceiveError> {
-        let error = match LazyMessage::parse(payload.clone()) {
-            Ok(message) if message_format == 0 => return Ok(Self { message, delivery }),
-            Err(error) if message_format == 0 => Some(error),
-            _ => None,
-        };
-        let delivery = match error {
-            Some(error) => delivery.rejected_if_dropped(error),
-            None => delivery,
-        };
-        Err(ReceiveError::Unreadable(Box::new(Unreadable { message_format, error, payload, delivery })))
+    #[inline]
+    pub(crate) fn parse(payload: Payload, delivery: Delivery) -> Result<Self, ReceiveError> {
+        if delivery.message_format() != 0 {
+            return Err(ReceiveError::unreadable(None, payload, delivery));
+        }
+        match LazyMessage::try_from(payload) {
+            Ok(message) => Ok(Self { message, delivery }),
+            Err(Malformed { error, payload }) => {
+                let delivery = delivery.rejected_if_dropped(error);
+                Err(ReceiveError::unreadable(Some(error), payload, delivery))
+            }
+        }
     }
 }
 
@@ -72,6 +69,12 @@ pub struct Unreadable {
 }
 
 impl ReceiveError {
+    #[cold]
+    fn unreadable(error: Option<DecodeError>, payload: Payload, delivery: Delivery) -> Self {
+        let message_format = delivery.message_format();
+        Self::Unreadable(Box::new(Unreadable { message_format, error, payload, delivery }))
+    }
+
     /// Why the link is over, where it is.
     pub const fn closed(&self) -> Option<&Error> {
         match self {
@@ -114,113 +117,6 @@ impl std::error::Error for Unreadable {
     }
 }
 
-/// Somebody who wants a message: what every way to receive begins with.
-pub(crate) struct Taking {
-    receiver: Receiver,
-    /// What has not arrived to its end is not taken.
-    whole: bool,
-    ticket: Option<Ticket>,
-}
-
-impl Taking {
-    pub(crate) const fn new(receiver: Receiver) -> Self {
-        Self { receiver, whole: false, ticket: None }
-    }
-
-    /// Takes a whole message that is there.
-    pub(crate) fn take_now(&mut self) -> Result<Option<Received>, ReceiveError> {
-        self.whole = true;
-        let connection = self.receiver.connection().clone();
-        let taken = connection.shared().with(|state| {
-            let taken = self.attempt(state, &mut None);
-            if taken.is_pending() {
-                self.demand(state, 1);
-            }
-            taken
-        });
-        match taken {
-            Poll::Ready(delivery) => Received::read(delivery?, &self.receiver).map(Some),
-            Poll::Pending => Ok(None),
-        }
-    }
-
-    pub(crate) const fn receiver(&self) -> &Receiver {
-        &self.receiver
-    }
-
-    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<amqp_core::Delivery, ReceiveError>> {
-        let connection = self.receiver.connection().clone();
-        connection.shared().poll(cx, |state, waker| self.attempt(state, waker))
-    }
-
-    fn attempt(
-        &mut self,
-        state: &mut State,
-        waker: &mut Option<Waker>,
-    ) -> Poll<Result<amqp_core::Delivery, ReceiveError>> {
-        let (key, id) = (self.receiver.key(), self.receiver.id());
-        let Some(record) = state.receivers.get_mut(key) else { return Poll::Pending };
-        let delivery = match state.engine.receiver(id) {
-            Ok(mut receiver) => {
-                let ready = || if self.whole { receiver.waiting_whole() } else { receiver.waiting() };
-                let admitted = record.waiters.admits(self.ticket) && ready() > 0;
-                if admitted { receiver.next_delivery() } else { None }
-            }
-            Err(_) => None,
-        };
-        let taken = match (delivery, record.status.error()) {
-            (Some(delivery), _) => Ok(delivery),
-            (None, Some(error)) => Err(ReceiveError::Closed(error.clone())),
-            (None, None) => {
-                if waker.is_some() {
-                    record.waiters.wait(&mut self.ticket, waker, &mut state.after);
-                    // Behind others there may be messages for all of them.
-                    let ready = state.engine.receiver(id).map_or(0, |receiver| receiver.waiting());
-                    record.waiters.wake(ready, &mut state.after);
-                    self.demand(state, 0);
-                }
-                return Poll::Pending;
-            }
-        };
-        self.leave(state);
-        Poll::Ready(taken)
-    }
-
-    /// Done with waiting: what else has arrived is for the next.
-    fn leave(&mut self, state: &mut State) {
-        let Some(record) = state.receivers.get_mut(self.receiver.key()) else { return };
-        if self.ticket.is_none() {
-            return;
-        }
-        record.waiters.leave(&mut self.ticket, &mut state.after);
-        if record.waiters.len() > 0 {
-            let ready = state.engine.receiver(self.receiver.id()).map_or(0, |receiver| receiver.waiting());
-            record.waiters.wake(ready, &mut state.after);
-        }
-    }
-
-    /// A link that grants credit for those that wait is told how many they are.
-    fn demand(&self, state: &mut State, at_least: usize) {
-        let waiting = state.receivers.get(self.receiver.key()).map_or(0, |record| record.waiters.len());
-        let demand = u32::try_from(waiting.max(at_least)).unwrap_or(u32::MAX);
-        if let Ok(mut receiver) = state.engine.receiver(self.receiver.id()) {
-            receiver.demand(demand);
-        }
-    }
-}
-
-impl Drop for Taking {
-    fn drop(&mut self) {
-        if self.ticket.is_some() {
-            let connection = self.receiver.connection().clone();
-            connection.shared().with(|state| {
-                self.leave(state);
-                self.demand(state, 0);
-            });
-        }
-    }
-}
-
 /// Waits for a message, see [`Receiver::receive`].
 #[must_use = "nothing is received unless it is awaited"]
 pub struct Receive {
@@ -253,11 +149,11 @@ impl Future for Receive {
                 }
                 continue;
             }
-            let delivery = ready!(taking.poll(cx))?;
+            let delivery = ready!(taking.poll(cx)).map_err(ReceiveError::Closed)?;
             if delivery.complete {
-                return Poll::Ready(Received::read(delivery, &taking.receiver));
+                return Poll::Ready(Received::read(delivery, taking.receiver()));
             }
-            *partial = Some((ReceivedStream::new(&taking.receiver, delivery), Payload::new()));
+            *partial = Some((ReceivedStream::new(taking.receiver(), delivery), Payload::new()));
         }
     }
 }
@@ -285,7 +181,7 @@ impl Future for ReceiveBatch {
             Err(ReceiveError::Unreadable(first)) => Err(first),
             Err(closed) => return Poll::Ready(Err(closed)),
         };
-        let receiver = &self.receive.taking.receiver;
+        let receiver = self.receive.taking.receiver();
         let more = receiver.connection().shared().with(|state| {
             let mut more = Vec::new();
             let behind = state.receivers.get(receiver.key()).map_or(0, |record| record.waiters.len());

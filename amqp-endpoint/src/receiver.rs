@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::task::Poll;
 
 use amqp_core::codec::{DeliveryState, Str};
 use amqp_core::{CreditMode, ReceivedKey, ReceiverId};
@@ -12,12 +13,13 @@ use crate::drain::Drain;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::link::{link_handle, source_address, target_address};
-use crate::receive::{Receive, ReceiveBatch, ReceiveError, Received, Taking};
+use crate::receive::{Receive, ReceiveBatch, ReceiveError, Received};
 use crate::session::Session;
 use crate::state::{Place, State};
 use crate::status::{EndpointState, Status};
 use crate::stream::ReceiveStream;
 use crate::sync::Arc;
+use crate::taking::Taking;
 use crate::waiters::Waiters;
 
 /// The receiving end of a link; a handle that can be cloned.
@@ -119,7 +121,11 @@ impl Receiver {
     /// # Errors
     /// As [`Receiver::receive`].
     pub fn try_receive(&self) -> Result<Option<Received>, ReceiveError> {
-        Taking::new(self.clone()).take_now()
+        match Taking::new(self.clone()).take_now() {
+            Poll::Ready(Ok(delivery)) => Received::read(delivery, self).map(Some),
+            Poll::Ready(Err(error)) => Err(ReceiveError::Closed(error)),
+            Poll::Pending => Ok(None),
+        }
     }
 
     /// Accepts deliveries, of this receiver or others.
@@ -137,11 +143,14 @@ impl Receiver {
         self.look(|state, id| state.engine.receiver(id).map_or(0, |receiver| receiver.waiting()))
     }
 
-    /// Lets the sender send `more` deliveries, on top of what it may send already.
+    /// Lets the sender send `more` deliveries, on top of what it may send already. A drain that is under way ends with it.
     pub fn grant(&self, more: u32) {
-        self.connection()
-            .shared()
-            .with(|state| state.engine.receiver(self.id()).map(|mut it| it.grant(more)).ok());
+        let id = self.id();
+        self.connection().shared().with(|state| {
+            if more > 0 && state.engine.receiver(id).map(|mut it| it.grant(more)).is_ok() {
+                state.on_drained(id);
+            }
+        });
     }
 
     /// Changes who grants credit from now on.

@@ -66,6 +66,10 @@ impl<I: EngineId, T> Records<I, T> {
         self.get_mut(key)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (I, &T)> {
+        self.records.iter().map(|(_, (id, record))| (*id, record))
+    }
+
     pub(crate) fn remove(&mut self, key: usize) -> Option<T> {
         self.records.try_remove(key).map(|(_, record)| record)
     }

@@ -17,6 +17,11 @@ use crate::waiters::Ticket;
 /// A message on its way to being accepted: the first stage of every way to send.
 pub(crate) struct Accepting {
     sender: Sender,
+    offer: Offer,
+}
+
+/// The message, and its place among those that wait.
+struct Offer {
     message: Option<Outgoing>,
     /// More of it follows.
     in_parts: bool,
@@ -28,23 +33,24 @@ type Accepted = (usize, DeliveryKey);
 
 impl Accepting {
     pub(crate) const fn new(sender: Sender, message: Outgoing) -> Self {
-        Self { sender, message: Some(message), in_parts: false, ticket: None }
+        Self { sender, offer: Offer { message: Some(message), in_parts: false, ticket: None } }
     }
 
     /// A message whose end is not here yet.
     pub(crate) const fn in_parts(sender: Sender, message: Outgoing) -> Self {
-        Self { sender, message: Some(message), in_parts: true, ticket: None }
+        Self { sender, offer: Offer { message: Some(message), in_parts: true, ticket: None } }
     }
 
     /// Has the message accepted now, or gives it back.
     pub(crate) fn accept_now(&mut self, interest: impl FnMut() -> Interest) -> Result<Accepted, Unsent> {
-        let connection = self.sender.connection().clone();
-        match connection.shared().with(|state| self.attempt(state, &mut None, interest)) {
+        let Self { sender, offer } = self;
+        let shared = sender.connection().shared();
+        match shared.with(|state| offer.attempt(sender, state, &mut None, interest)) {
             Poll::Ready(answer) => answer,
-            Poll::Pending => Err(Unsent {
-                reason: UnsentReason::Blocked,
-                message: self.message.take().map(Box::new).unwrap_or_default(),
-            }),
+            Poll::Pending => {
+                let message = offer.message.take().map(Box::new).unwrap_or_default();
+                Err(Unsent { reason: UnsentReason::Blocked, message })
+            }
         }
     }
 
@@ -57,37 +63,41 @@ impl Accepting {
         cx: &Context<'_>,
         mut interest: impl FnMut() -> Interest,
     ) -> Poll<Result<Accepted, Unsent>> {
-        let connection = self.sender.connection().clone();
-        connection.shared().poll(cx, |state, waker| self.attempt(state, waker, &mut interest))
+        let Self { sender, offer } = self;
+        let shared = sender.connection().shared();
+        shared.poll(cx, |state, waker| offer.attempt(sender, state, waker, &mut interest))
     }
+}
 
+impl Offer {
+    #[inline]
     fn attempt(
         &mut self,
+        sender: &Sender,
         state: &mut State,
         waker: &mut Option<Waker>,
         mut interest: impl FnMut() -> Interest,
     ) -> Poll<Result<Accepted, Unsent>> {
         let Some(message) = self.message.take() else { return Poll::Pending };
-        let (key, id) = (self.sender.key(), self.sender.id());
-        let settled = message.settled;
+        let (key, id) = (sender.key(), sender.id());
+        let mut settled = message.settled == Some(true);
         let admitted = state.senders.get(key).is_none_or(|record| record.waiters.admits(self.ticket));
         let answer = match state.engine.sender(id) {
             Err(_) => Err(SendError { reason: SendErrorReason::Gone, message: Box::new(message) }),
-            Ok(mut sender) if admitted && self.in_parts => sender.start(message),
-            Ok(mut sender) if admitted => sender.send(message),
+            Ok(mut sender) if admitted => {
+                settled |= sender.snd_settle_mode() == SenderSettleMode::Settled;
+                if self.in_parts { sender.start(message) } else { sender.send(message) }
+            }
             Ok(_) => Err(SendError { reason: SendErrorReason::Blocked, message: Box::new(message) }),
         };
         let answer = match answer {
-            Ok(delivery) => {
-                let settled = settled.unwrap_or_else(|| self.sends_settled(state));
-                Ok((state.sends.insert(delivery, settled, interest()), delivery))
-            }
+            Ok(delivery) => Ok((state.sends.insert(delivery, settled, interest()), delivery)),
             Err(error) => match state.unsent(key, error) {
                 Ok(unsent) => Err(unsent),
                 Err(message) => {
                     self.message = Some(*message);
                     // Behind others there may be credit for all of them.
-                    let credit = if admitted { 0 } else { state.credit(&self.sender) };
+                    let credit = if admitted { 0 } else { state.credit(sender) };
                     if let Some(record) = state.senders.get_mut(key) {
                         record.waiters.wait(&mut self.ticket, waker, &mut state.after);
                         record.waiters.wake(credit, &mut state.after);
@@ -96,21 +106,16 @@ impl Accepting {
                 }
             },
         };
-        state.leave_turn(&self.sender, &mut self.ticket);
+        state.leave_turn(sender, &mut self.ticket);
         Poll::Ready(answer)
-    }
-
-    fn sends_settled(&self, state: &mut State) -> bool {
-        let mode = state.engine.sender(self.sender.id()).map(|sender| sender.snd_settle_mode());
-        mode == Ok(SenderSettleMode::Settled)
     }
 }
 
 impl Drop for Accepting {
     fn drop(&mut self) {
-        if self.ticket.is_some() {
-            let connection = self.sender.connection().clone();
-            connection.shared().with(|state| state.leave_turn(&self.sender, &mut self.ticket));
+        let Self { sender, offer } = self;
+        if offer.ticket.is_some() {
+            sender.connection().shared().with(|state| state.leave_turn(sender, &mut offer.ticket));
         }
     }
 }
@@ -166,6 +171,7 @@ impl Submitted {
                 state.engine.sender(self.sender.id()).ok().and_then(|mut it| it.withdraw(self.delivery));
             if withdrawn.is_some() {
                 state.sends.withdraw(self.key, &mut state.after);
+                state.next_message(self.sender.key(), self.sender.id());
                 self.taken = true;
             }
         });
@@ -176,10 +182,8 @@ impl Future for Submitted {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let connection = self.sender.connection().clone();
-        let key = self.key;
-        let outcome =
-            connection.shared().poll(cx, |state, waker| state.sends.poll(key, waker, &mut state.after));
+        let (key, shared) = (self.key, self.sender.connection().shared());
+        let outcome = shared.poll(cx, |state, waker| state.sends.poll(key, waker, &mut state.after));
         outcome.map(|outcome| {
             self.taken = true;
             // It is only asked again after it was taken by misuse of the future.

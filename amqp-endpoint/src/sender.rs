@@ -11,7 +11,7 @@ use crate::encode::IntoOutgoing;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::link::{link_handle, source_address, target_address};
-use crate::outcome::{Unsent, UnsentReason};
+use crate::outcome::{Outcome, Unsent, UnsentReason};
 use crate::ready::Ready;
 use crate::send::{Accepting, Send, SendForget, Submit, Submitted};
 use crate::sends::Interest;
@@ -163,19 +163,31 @@ impl Sender {
         })
     }
 
-    /// With `auto_settle(false)`: settles a message whose outcome was taken and is safe on this side.
+    /// With `auto_settle(false)`: settles a message whose outcome was taken and is safe on this side. One that has no
+    /// outcome yet is given up: its outcome is `Unacknowledged`.
     ///
     /// # Errors
     /// [`Error::State`] where it is settled already.
     pub fn settle(&self, delivery: DeliveryKey) -> Result<(), Error> {
-        self.change(|state, id| Ok(state.engine.sender(id)?.settle(delivery)?))
+        self.change(|state, id| {
+            state.engine.sender(id)?.settle(delivery)?;
+            if state.sends.is_pending(delivery) {
+                state.give_up(delivery);
+            }
+            Ok(())
+        })
     }
 
     /// Takes everything that is not settled out of the link, to be sent again on another connection: see
-    /// [`amqp_core::Sender::take_unsettled`].
+    /// [`amqp_core::Sender::take_unsettled`]. What had no outcome has `Unacknowledged` then.
     pub fn take_unsettled(&self) -> Vec<Unresolved> {
-        self.look(|state, id| {
-            state.engine.sender(id).map_or_else(|_| Vec::new(), |mut it| it.take_unsettled())
+        self.with(|state, _, id| {
+            let Ok(mut sender) = state.engine.sender(id) else { return Vec::new() };
+            let given_up: Vec<_> =
+                state.sends.pending().filter(|delivery| sender.tag(*delivery).is_some()).collect();
+            let taken = sender.take_unsettled();
+            given_up.into_iter().for_each(|delivery| state.give_up(delivery));
+            taken
         })
     }
 
@@ -201,6 +213,12 @@ link_handle!(
 );
 
 impl State {
+    /// Nobody will hear what became of a message.
+    fn give_up(&mut self, delivery: DeliveryKey) {
+        let outcome = Outcome::Unacknowledged(amqp_core::Gone.into());
+        self.sends.resolve(delivery, outcome, &mut self.after);
+    }
+
     /// Why the engine did not take a message, in the endpoint's words; `None` where waiting helps.
     pub(crate) fn unsent(&self, key: usize, error: SendError) -> Result<Unsent, Box<Outgoing>> {
         let SendError { reason, message } = error;

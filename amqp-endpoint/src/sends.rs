@@ -47,6 +47,15 @@ impl Sends {
         self.0.find(delivery).and_then(|key| self.0.get(key)).is_some_and(|send| send.settled)
     }
 
+    /// The messages whose outcome is not known.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = DeliveryKey> {
+        self.0.iter().filter(|(_, send)| send.outcome.is_none()).map(|(delivery, _)| delivery)
+    }
+
+    pub(crate) fn is_pending(&self, delivery: DeliveryKey) -> bool {
+        self.0.find(delivery).and_then(|key| self.0.get(key)).is_some_and(|send| send.outcome.is_none())
+    }
+
     /// Messages whose outcome is not known, or not taken.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -19,6 +19,7 @@ impl Shared {
     }
 
     /// Changes the state, then does what follows from it.
+    #[inline]
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = act(&mut state);
@@ -38,15 +39,25 @@ impl Shared {
     }
 
     /// Polls an operation: tries it, and tries it again with the waker that it can wait with.
+    #[inline]
     pub(crate) fn poll<R>(
         &self,
         cx: &Context<'_>,
         mut attempt: impl FnMut(&mut State, &mut Option<Waker>) -> Poll<R>,
     ) -> Poll<R> {
-        let first = self.with(|state| attempt(state, &mut None));
-        if first.is_ready() {
-            return first;
+        match self.with(|state| attempt(state, &mut None)) {
+            Poll::Pending => self.poll_again(cx, attempt),
+            ready => ready,
         }
+    }
+
+    /// Kept out of the way of those that need not wait.
+    #[cold]
+    fn poll_again<R>(
+        &self,
+        cx: &Context<'_>,
+        mut attempt: impl FnMut(&mut State, &mut Option<Waker>) -> Poll<R>,
+    ) -> Poll<R> {
         let mut waker = Some(cx.waker().clone());
         self.with(|state| {
             let again = attempt(state, &mut waker);

@@ -14,11 +14,12 @@ use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::outcome::Unsent;
 use crate::progress::Progress;
-use crate::receive::{ReceiveError, Received, Taking};
+use crate::receive::{ReceiveError, Received};
 use crate::receiver::Receiver;
 use crate::send::{Accepting, Submitted};
 use crate::sends::Interest;
 use crate::state::{Place, State};
+use crate::taking::Taking;
 use crate::waiters::Ticket;
 
 /// Waits until the beginning of a message is accepted, see [`Sender::start`].
@@ -155,8 +156,8 @@ impl State {
         }
     }
 
-    /// A message in parts is complete or gone: the link can take the next.
-    fn next_message(&mut self, key: usize, id: amqp_core::SenderId) {
+    /// A message in parts is complete, or a message was taken back: the link can take the next.
+    pub(crate) fn next_message(&mut self, key: usize, id: amqp_core::SenderId) {
         let credit = self.engine.sender(id).map_or(0, |mut sender| sender.credit());
         if let Some(record) = self.senders.get_mut(key) {
             record.waiters.wake(credit as usize, &mut self.after);
@@ -168,8 +169,6 @@ impl State {
 pub struct ReceivedStream {
     /// What settles it, at any time.
     pub delivery: Delivery,
-    /// The message's format, 0 for the format of part 3.
-    pub message_format: u32,
     progress: Progress,
     first: Option<Payload>,
     complete: bool,
@@ -177,18 +176,14 @@ pub struct ReceivedStream {
 
 impl ReceivedStream {
     pub(crate) fn new(receiver: &Receiver, delivery: amqp_core::Delivery) -> Self {
-        Self {
-            first: Some(delivery.payload.clone()),
-            message_format: delivery.message_format,
-            complete: delivery.complete,
-            delivery: Delivery::new(receiver.link().clone(), delivery),
-            progress: Progress::new(receiver.link().clone()),
-        }
+        let complete = delivery.complete;
+        let (first, delivery) = Delivery::new(receiver.link().clone(), delivery);
+        Self { delivery, progress: Progress::new(receiver.link().clone()), first: Some(first), complete }
     }
 
     /// All of it was read: the message.
     pub(crate) fn into_received(self, payload: Payload) -> Result<Received, ReceiveError> {
-        Received::parse(payload, self.message_format, self.delivery)
+        Received::parse(payload, self.delivery)
     }
 
     /// Waits for octets of the message that were not read yet; `None` when it has been read to its end.
@@ -246,6 +241,8 @@ impl Future for ReceiveStream {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let taken = self.0.poll(cx);
-        taken.map(|delivery| Ok(ReceivedStream::new(self.0.receiver(), delivery?)))
+        taken.map(|delivery| {
+            Ok(ReceivedStream::new(self.0.receiver(), delivery.map_err(ReceiveError::Closed)?))
+        })
     }
 }

@@ -44,9 +44,7 @@ impl LazyMessage {
     /// [`MAX_SECTIONS`](crate::MAX_SECTIONS); octets that are no sections, or none at all. Sections of annotations or
     /// properties without a body are let pass.
     pub fn parse(payload: Payload) -> Result<Self, DecodeError> {
-        let octets = payload.into_bytes();
-        let layout = Layout::of(&octets)?;
-        Ok(Self { octets, layout })
+        Self::try_from(payload).map_err(|malformed| malformed.error)
     }
 
     /// The header section.
@@ -225,14 +223,6 @@ impl LazyMessage {
     }
 }
 
-impl TryFrom<Payload> for LazyMessage {
-    type Error = DecodeError;
-
-    fn try_from(payload: Payload) -> Result<Self, DecodeError> {
-        Self::parse(payload)
-    }
-}
-
 /// Decodes the sections up to `end` and collects what is in them.
 fn each_section<S: Decode, T, C: FromIterator<T>>(
     reader: &mut Reader<'_>,
@@ -240,6 +230,30 @@ fn each_section<S: Decode, T, C: FromIterator<T>>(
     content: impl Fn(S) -> T,
 ) -> Result<C, DecodeError> {
     core::iter::from_fn(|| (reader.position() < end).then(|| S::decode(reader).map(&content))).collect()
+}
+
+/// Octets that are no message.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct Malformed {
+    /// What is wrong with them.
+    pub error: DecodeError,
+    /// The octets, in one piece.
+    pub payload: Payload,
+}
+
+/// As [`LazyMessage::parse`]; the octets come back where they are no message.
+impl TryFrom<Payload> for LazyMessage {
+    type Error = Malformed;
+
+    #[inline]
+    fn try_from(payload: Payload) -> Result<Self, Malformed> {
+        let octets = payload.into_bytes();
+        match Layout::of(&octets) {
+            Ok(layout) => Ok(Self { octets, layout }),
+            Err(error) => Err(Malformed { error, payload: octets.into() }),
+        }
+    }
 }
 
 /// One section of a [`LazyMessage`].

@@ -10,7 +10,7 @@ mod priority;
 mod section;
 
 pub use body::{Body, DataSections};
-pub use lazy::{LazyMessage, Section, Sections};
+pub use lazy::{LazyMessage, Malformed, Section, Sections};
 pub use priority::priority_level;
 pub use section::{MAX_SECTIONS, SectionKind};
 
