@@ -3,12 +3,13 @@
 
 use amqp_core::codec::{Close, DeliveryState, Detach, Flow, Open, Received};
 use amqp_core::{
-    Cause, ConnectionOptions, Event, Exhausted, ReceiverId, ReceiverOptions, Resolution, SenderId,
+    Cause, ConnectionOptions, Event, Exhausted, Limits, ReceiverId, ReceiverOptions, Resolution, SenderId,
     SenderOptions, SessionId, SessionOptions, StateError,
 };
 use amqp_tests::oracle::Side::{Client, Server};
-use amqp_tests::pair::{Link, Pair};
+use amqp_tests::pair::{Link, Pair, client_options, server_options};
 use amqp_tests::script::{CHANNEL, Script, frame, peer_begin, peer_open};
+use bytes::Bytes;
 
 fn session_opening(event: Event) -> Option<SessionId> {
     match event {
@@ -306,4 +307,24 @@ fn a_message_is_not_gone_on_with_behind_the_peers_close() {
     script.expect_detach(None);
     script.expect_nothing();
     let _ = peer_begin();
+}
+
+/// What is taken back gives its credit to its own link, and its room in the output to all of them.
+#[test]
+fn a_message_that_is_taken_back_makes_credit_and_room() {
+    let limits = Limits::default().buffered_output(1000_usize);
+    let mut pair = Pair::opened_with(client_options().limits(limits), server_options());
+    let sessions = pair.begin(SessionOptions::default(), SessionOptions::default());
+    let one_message = || ReceiverOptions::default().prefetch(1);
+    let one = pair.attach_sender(Client, sessions, SenderOptions::new("one"), one_message());
+    let other = pair.attach_sender(Client, sessions, SenderOptions::new("other"), one_message());
+    pair.drive();
+    while pair.client.poll_event().is_some() {}
+    let large = pair.sender(&one).send(Bytes::from(vec![0; 2000])).unwrap();
+    assert_eq!((pair.sender(&one).credit(), pair.sender(&other).credit()), (0, 0));
+    assert!(pair.sender(&one).withdraw(large).is_some());
+    let told = [pair.client.poll_event(), pair.client.poll_event()];
+    assert_eq!(told, [Some(Event::Credit(one.sender)), Some(Event::Credit(other.sender))]);
+    assert!(pair.sender(&one).withdraw(large).is_none(), "it is gone");
+    pair.finish();
 }

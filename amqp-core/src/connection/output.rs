@@ -14,7 +14,7 @@ impl Connection {
         if chunk.is_some() {
             self.restart_heartbeat();
             self.timers.clear(Timer::WriteStall);
-            self.unblock_senders();
+            self.endpoints.unblock_senders();
         }
         self.after_door();
         chunk
@@ -80,21 +80,5 @@ impl Connection {
         self.endpoints.cx.out.len() > 0
             || close
             || (self.writes_frames() && !self.endpoints.cx.ready.is_empty())
-    }
-
-    /// Output was taken: senders that wait for it can go on.
-    fn unblock_senders(&mut self) {
-        let cx = &self.endpoints.cx;
-        if cx.blocked.is_empty()
-            || cx.out.len().saturating_add(cx.queued_octets) > cx.limits.buffered_output / 2
-        {
-            return;
-        }
-        for id in core::mem::take(&mut self.endpoints.cx.blocked) {
-            if let Some(sender) = self.endpoints.senders.get_mut(id) {
-                sender.waits_for_room = false;
-            }
-            self.endpoints.unblock(id);
-        }
     }
 }

@@ -330,6 +330,9 @@ impl Endpoints {
         let message = self.forget_sent(key).map(OutgoingDelivery::into_message);
         self.cx.queued_octets =
             self.cx.queued_octets.saturating_sub(message.as_ref().map_or(0, |message| message.payload.len()));
+        // Its credit and its room are there for others.
+        self.unblock(id);
+        self.unblock_senders();
         Ok(message)
     }
 

@@ -144,6 +144,22 @@ impl Endpoints {
         }
     }
 
+    /// There is less output than there was: senders that wait for room can go on.
+    pub(crate) fn unblock_senders(&mut self) {
+        let cx = &self.cx;
+        if cx.blocked.is_empty()
+            || cx.out.len().saturating_add(cx.queued_octets) > cx.limits.buffered_output / 2
+        {
+            return;
+        }
+        for id in core::mem::take(&mut self.cx.blocked) {
+            if let Some(sender) = self.senders.get_mut(id) {
+                sender.waits_for_room = false;
+            }
+            self.unblock(id);
+        }
+    }
+
     fn announce_credit(&mut self, id: SenderId) {
         let Some(sender) = self.senders.get_mut(id) else { return };
         sender.blocked = false;
