@@ -74,6 +74,8 @@ pub enum Event {
     SenderClosed(SenderId),
     /// Messages can be sent now.
     Credit(SenderId),
+    /// With [`crate::SenderOptions::auto_drain`] false: the receiver wants all credit used up or given back.
+    Draining(SenderId),
     /// Outcomes can be taken.
     Outcomes(SenderId),
     /// The peer attached as sender; the link waits for accept or refuse. Also when it re-attaches a detached link.

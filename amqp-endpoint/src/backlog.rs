@@ -77,7 +77,6 @@ impl State {
             return Poll::Ready(None);
         }
         self.backlog.waiters.wait(ticket, waker, &mut self.after);
-        self.backlog.waiters.wake(self.backlog.queue.len(), &mut self.after);
         Poll::Pending
     }
 

@@ -42,6 +42,14 @@ impl<T: Send + 'static> Completions<T> {
     }
 }
 
+impl<T> Queue<T> {
+    /// Somebody is done with waiting: what is left is for the next.
+    fn leave(&mut self, ticket: &mut Option<Ticket>, after: &mut After) {
+        self.waiters.leave(ticket, after);
+        self.waiters.wake(self.outcomes.len(), after);
+    }
+}
+
 impl<T> Completions<T> {
     fn lock(&self) -> MutexGuard<'_, Queue<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -106,15 +114,13 @@ impl<T> Future for Completion<T> {
         let mut waker = Some(cx.waker().clone());
         let Self { completions, ticket } = &mut *self;
         completions.with(|queue, after| {
-            let ready = queue.outcomes.len();
             if queue.waiters.admits(*ticket)
                 && let Some(outcome) = queue.outcomes.pop_front()
             {
-                queue.waiters.leave(ticket, after);
+                queue.leave(ticket, after);
                 return Poll::Ready(outcome);
             }
             queue.waiters.wait(ticket, &mut waker, after);
-            queue.waiters.wake(ready, after);
             Poll::Pending
         })
     }
@@ -124,11 +130,7 @@ impl<T> Drop for Completion<T> {
     fn drop(&mut self) {
         let Self { completions, ticket } = self;
         if ticket.is_some() {
-            completions.with(|queue, after| {
-                queue.waiters.leave(ticket, after);
-                let ready = queue.outcomes.len();
-                queue.waiters.wake(ready, after);
-            });
+            completions.with(|queue, after| queue.leave(ticket, after));
         }
     }
 }

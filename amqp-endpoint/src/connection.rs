@@ -15,7 +15,7 @@ use crate::sender::Sender;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::state::{Place, SessionRecord};
-use crate::status::Status;
+use crate::status::{EndpointState, Status};
 use crate::sync::Arc;
 
 /// A connection; a handle that can be cloned. Sessions, links and operations keep it open; with the last of them it is
@@ -66,6 +66,11 @@ impl Connection {
     pub fn default_session(&self) -> Result<Session, Error> {
         let known = self.shared().with(|state| {
             let (key, id) = state.default_session?;
+            let status = state.sessions.get(key).map(|session| &session.status);
+            if status.is_none_or(|status| status.state() == EndpointState::Closing) {
+                state.default_session = None;
+                return None;
+            }
             state.adopt(Place::Session(key, id));
             Some((key, id))
         });

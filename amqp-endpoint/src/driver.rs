@@ -48,7 +48,9 @@ impl Driver {
     /// appended.
     pub fn on_bytes(&self, input: &mut BytesMut, now: Instant) {
         self.0.with(|state| {
+            state.now = now;
             state.read(input, now);
+            state.look_at_events();
             let deadline = state.deadline();
             state.wire.check_deadline(deadline, &mut state.after);
         });

@@ -30,6 +30,7 @@ impl State {
             Event::SenderDetached(id) => self.set_sender(id, EndpointState::Detached),
             Event::SenderClosed(id) => self.on_sender_closed(id),
             Event::Credit(id) => self.on_credit(id),
+            Event::Draining(id) => self.on_draining(id),
             Event::Outcomes(id) => self.on_outcomes(id),
             Event::ReceiverOpening(id) => self.on_receiver_opening(id),
             Event::ReceiverOpened(id) => self.set_receiver(id, EndpointState::Open),
@@ -241,6 +242,11 @@ impl State {
     fn set_receiver(&mut self, id: ReceiverId, state: EndpointState) {
         if let Some(receiver) = self.receivers.of(id) {
             receiver.status.change(state, &mut self.after);
+            if state == EndpointState::Open {
+                // The link forgets with a detach who waits.
+                let waiting = u32::try_from(receiver.waiters.len()).unwrap_or(u32::MAX);
+                _ = self.engine.receiver(id).map(|mut receiver| receiver.demand(waiting));
+            }
         }
     }
 }

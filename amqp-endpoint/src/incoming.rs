@@ -244,7 +244,7 @@ impl Drop for IncomingSession {
 macro_rules! incoming_link {
     (
         $(#[$doc:meta])* $incoming:ident, $link:ident, $options:ident, $engine:ident, $id:ident, $node:ident,
-        $terminus:ident :: $kind:ident
+        $terminus:ident :: $kind:ident, $accept:path
     ) => {
         $(#[$doc])*
         #[derive(Debug)]
@@ -273,7 +273,7 @@ macro_rules! incoming_link {
                 let place = Place::$link(self.key, self.id);
                 connection.shared().with(|state| {
                     // Where the peer has gone meanwhile, the link knows why.
-                    if state.engine.$engine(self.id).is_ok_and(|mut link| link.accept(options).is_ok()) {
+                    if $accept(state, self.id, options) {
                         state.change(place, EndpointState::Open);
                     }
                 });
@@ -331,12 +331,14 @@ macro_rules! incoming_link {
 
 incoming_link! {
     /// A link that the peer attaches to receive on: this side would send from its source.
-    IncomingSender, Sender, SenderOptions, sender, SenderId, source, AttachSource::Source
+    IncomingSender, Sender, SenderOptions, sender, SenderId, source, AttachSource::Source,
+    accept_sender
 }
 
 incoming_link! {
     /// A link that the peer attaches to send on: this side would receive for its target.
-    IncomingReceiver, Receiver, ReceiverOptions, receiver, ReceiverId, target, AttachTarget::Target
+    IncomingReceiver, Receiver, ReceiverOptions, receiver, ReceiverId, target, AttachTarget::Target,
+    accept_receiver
 }
 
 /// Waits for what the peer opens next, see [`Connection::incoming`].
@@ -392,6 +394,21 @@ fn incoming(connection: &Connection, arrival: Arrival) -> Incoming {
             Incoming::Receiver(IncomingReceiver { session: session(own), attach, key, id, answered: false })
         }
     }
+}
+
+/// Accepts a link to send on, which drains when the application says so: see [`Sender::drained`].
+fn accept_sender(state: &mut State, id: SenderId, options: SenderOptions) -> bool {
+    state.engine.sender(id).is_ok_and(|mut link| link.accept(options.auto_drain(false)).is_ok())
+}
+
+/// Accepts a link to receive on. One that is attached again had its credit stopped when nobody had it.
+fn accept_receiver(state: &mut State, id: ReceiverId, options: ReceiverOptions) -> bool {
+    let credit = options.credit;
+    state.engine.receiver(id).is_ok_and(|mut link| {
+        let accepted = link.accept(options).is_ok();
+        link.set_credit_mode(credit);
+        accepted
+    })
 }
 
 /// What a peer is told whose session or link was dropped without an answer.

@@ -100,6 +100,7 @@ impl State {
 
     /// Octets for the socket, through the layer where there is one.
     pub(crate) fn next_write(&mut self, now: Instant) -> Option<Bytes> {
+        self.is_timeless = false;
         if self.layered.is_none() {
             return self.engine.poll_output(now);
         }
@@ -130,11 +131,15 @@ impl State {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let handshake =
             self.layered.as_ref().and_then(|layered| layered.deadline(&self.engine.options().limits));
-        handshake.or_else(|| self.engine.poll_timeout())
+        let engine = handshake.or_else(|| self.engine.poll_timeout());
+        let at_once = self.is_timeless.then_some(Instant::ORIGIN);
+        engine.into_iter().chain(self.draining.deadline()).chain(at_once).min()
     }
 
     /// The time of a deadline has come.
     pub(crate) fn on_deadline(&mut self, now: Instant) {
+        self.is_timeless = false;
+        self.end_patience(now);
         let handshake =
             self.layered.as_ref().and_then(|layered| layered.deadline(&self.engine.options().limits));
         match handshake {

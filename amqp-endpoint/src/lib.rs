@@ -47,6 +47,7 @@ mod connection;
 mod container;
 mod delivery;
 mod drain;
+mod draining;
 mod driver;
 mod encode;
 mod endpoint;

@@ -42,7 +42,6 @@ impl Future for Ready {
                 return Poll::Ready(Ok(()));
             }
             record.waiters.wait(ticket, waker, &mut state.after);
-            record.waiters.wake(credit as usize, &mut state.after);
             Poll::Pending
         })
     }

@@ -78,3 +78,35 @@ impl<I: EngineId, T> Records<I, T> {
         self.records.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Id(usize, u32);
+
+    impl EngineId for Id {
+        fn place(self) -> usize {
+            self.0
+        }
+    }
+
+    /// A record outlives its id, and the next id in its place finds a record of its own.
+    #[test]
+    fn a_stale_id_finds_nothing() {
+        let mut records = Records::new();
+        let old = records.insert(Id(7, 1), "old");
+        let new = records.insert(Id(7, 2), "new");
+        assert_eq!(
+            (records.find(Id(7, 1)), records.find(Id(7, 2)), records.find(Id(8, 1))),
+            (None, Some(new), None)
+        );
+        assert_eq!((records.get(old), records.get(new), records.len()), (Some(&"old"), Some(&"new"), 2));
+        assert_eq!(records.remove(new), Some("new"));
+        assert_eq!((records.find(Id(7, 2)), records.remove(new)), (None, None));
+        // The slot is used again: by another id.
+        let next = records.insert(Id(3, 1), "next");
+        assert_eq!((next, records.find(Id(7, 2)), records.of(Id(3, 1))), (new, None, Some(&mut "next")));
+    }
+}

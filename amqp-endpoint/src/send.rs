@@ -96,11 +96,8 @@ impl Offer {
                 Ok(unsent) => Err(unsent),
                 Err(message) => {
                     self.message = Some(*message);
-                    // Behind others there may be credit for all of them.
-                    let credit = if admitted { 0 } else { state.credit(sender) };
                     if let Some(record) = state.senders.get_mut(key) {
                         record.waiters.wait(&mut self.ticket, waker, &mut state.after);
-                        record.waiters.wake(credit, &mut state.after);
                     }
                     return Poll::Pending;
                 }

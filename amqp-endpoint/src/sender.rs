@@ -228,7 +228,9 @@ impl State {
             (_, Some(status)) if status.error().is_some() => {
                 status.error().cloned().map_or(UnsentReason::Closing, UnsentReason::Closed)
             }
-            (SendErrorReason::NotAttached, Some(status)) if status.state() == EndpointState::Detached => {
+            (SendErrorReason::NotAttached | SendErrorReason::Blocked, Some(status))
+                if status.state() == EndpointState::Detached =>
+            {
                 UnsentReason::Detached
             }
             (SendErrorReason::NotAttached | SendErrorReason::Blocked | SendErrorReason::Unfinished, _) => {

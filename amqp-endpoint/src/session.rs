@@ -40,6 +40,7 @@ impl Session {
     /// Where no handle is left, the link's name is taken, or the session is closing.
     pub fn sender(&self, mut options: SenderOptions) -> Result<Sender, Error> {
         options.name.get_or_insert_with(|| self.link_name());
+        options.auto_drain = false;
         let attached = self.attach(|state, id| {
             let id = state.engine.session(id)?.attach_sender(options)?;
             let key = state.senders.insert(id, SenderRecord::new());

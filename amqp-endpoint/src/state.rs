@@ -8,6 +8,7 @@ use amqp_core::{CloseReason, Connection, Credentials, Instant, ReceiverId, Sende
 
 use crate::after::After;
 use crate::backlog::Backlog;
+use crate::draining::Draining;
 use crate::error::Error;
 use crate::layer::Layered;
 use crate::receiver::ReceiverRecord;
@@ -32,6 +33,11 @@ pub(crate) struct State {
     pub(crate) sends: Sends,
     /// Whoever adds to a message and waits for room in the output.
     pub(crate) room: Waiters,
+    pub(crate) draining: Draining,
+    /// The engine is to be told the time, whatever it is.
+    pub(crate) is_timeless: bool,
+    /// When something was told or asked last.
+    pub(crate) now: Instant,
     pub(crate) backlog: Backlog,
     pub(crate) default_session: Option<(usize, SessionId)>,
     /// Who the client is, as far as SASL showed it.
@@ -74,6 +80,9 @@ impl State {
             receivers: Records::new(),
             sends: Sends::new(),
             room: Waiters::default(),
+            draining: Draining::default(),
+            is_timeless: false,
+            now: Instant::ORIGIN,
             backlog: Backlog::new(allow_incoming),
             default_session: None,
             user: None,
@@ -119,6 +128,9 @@ impl State {
         let closed = match place {
             Place::Connection => {
                 self.engine.close(error);
+                // The engine sets the deadline of the close when it is told the time, which it is at once.
+                self.is_timeless = true;
+                self.wire.check_deadline(Some(Instant::ORIGIN), &mut self.after);
                 true
             }
             Place::Session(_, id) => self.engine.session(id).is_ok_and(|mut it| it.end(error).is_ok()),

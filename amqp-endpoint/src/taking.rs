@@ -62,22 +62,21 @@ impl Turn {
     ) -> Poll<Result<Delivery, Error>> {
         let (key, id) = (receiver.key(), receiver.id());
         let Some(record) = state.receivers.get_mut(key) else { return Poll::Pending };
-        let delivery = match state.engine.receiver(id) {
-            Ok(mut view)
-                if record.waiters.admits(self.ticket) && (!self.whole || view.waiting_whole() > 0) =>
-            {
-                view.next_delivery()
+        let admitted = record.waiters.admits(self.ticket);
+        let (delivery, ready) = match state.engine.receiver(id) {
+            Ok(mut view) => {
+                let ready = if self.whole { view.waiting_whole() } else { view.waiting() };
+                (if admitted && ready > 0 { view.next_delivery() } else { None }, ready)
             }
-            _ => None,
+            Err(_) => (None, 0),
         };
         let taken = match (delivery, record.status.error()) {
             (Some(delivery), _) => Ok(delivery),
-            (None, Some(error)) => Err(error.clone()),
-            (None, None) => {
+            // Behind others there may be one for it as well.
+            (None, Some(error)) if admitted || ready == 0 => Err(error.clone()),
+            (None, _) => {
                 if waker.is_some() {
                     record.waiters.wait(&mut self.ticket, waker, &mut state.after);
-                    // Behind others there may be messages for all of them.
-                    state.wake_receivers(receiver);
                     state.demand(receiver, 0);
                 }
                 return Poll::Pending;
@@ -112,11 +111,12 @@ impl Drop for Taking {
 }
 
 impl State {
-    /// Wakes as many as there are deliveries for.
+    /// Wakes as many as there are deliveries for, and all where there will be no more.
     fn wake_receivers(&mut self, receiver: &Receiver) {
         let ready = self.engine.receiver(receiver.id()).map_or(0, |view| view.waiting());
         if let Some(record) = self.receivers.get_mut(receiver.key()) {
-            record.waiters.wake(ready, &mut self.after);
+            let over = record.status.error().is_some();
+            record.waiters.wake(if over { usize::MAX } else { ready }, &mut self.after);
         }
     }
 

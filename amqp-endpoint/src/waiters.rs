@@ -54,7 +54,7 @@ impl Waiters {
     /// Whether the operation may try: not while it would overtake.
     pub(crate) fn admits(&self, ticket: Option<Ticket>) -> bool {
         match ticket.and_then(|ticket| self.find(ticket)) {
-            Some(place) => place < self.woken || place == 0,
+            Some(place) => place == 0,
             None => self.waiting == 0,
         }
     }
@@ -166,6 +166,99 @@ impl Waiters {
         if self.queue.len() > 32 && self.queue.len() / 4 > self.waiting {
             self.queue.retain(|(_, how)| *how != Place::Left);
             self.woken = self.woken_waiting;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counter(AtomicUsize);
+
+    impl Wake for Counter {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// An operation in a task of its own, as it would see itself.
+    #[derive(Default)]
+    struct Operation {
+        ticket: Option<Ticket>,
+        counter: Arc<Counter>,
+    }
+
+    impl Operation {
+        fn wait(&mut self, waiters: &mut Waiters) {
+            let mut after = After::default();
+            waiters.wait(&mut self.ticket, &mut Some(Arc::clone(&self.counter).into()), &mut after);
+            after.run();
+        }
+
+        fn leave(&mut self, waiters: &mut Waiters, available: usize) {
+            let mut after = After::default();
+            waiters.leave(&mut self.ticket, &mut after);
+            waiters.wake(available, &mut after);
+            after.run();
+        }
+    }
+
+    proptest! {
+        /// Whatever comes, polls in vain, leaves and is woken in whatever order: where something is available, whoever is
+        /// in front has been woken, and nobody else may go.
+        #[test]
+        fn the_first_is_woken(steps in vec((0_u8..5, any::<prop::sample::Index>()), 1..300)) {
+            let mut waiters = Waiters::default();
+            let mut operations: Vec<Operation> = Vec::new();
+            let mut available = 0;
+            for (step, which) in steps {
+                let at = if operations.is_empty() { 0 } else { which.index(operations.len()) };
+                match (step, operations.is_empty()) {
+                    (2, _) => {
+                        available += 1;
+                        let mut after = After::default();
+                        waiters.wake(available, &mut after);
+                        after.run();
+                    }
+                    (_, true) if waiters.admits(None) && available > 0 => available -= 1,
+                    (0, _) | (_, true) => {
+                        let mut operation = Operation::default();
+                        operation.wait(&mut waiters);
+                        operations.push(operation);
+                    }
+                    (1, false) => operations.remove(at).leave(&mut waiters, available),
+                    // It is polled, woken or not.
+                    (_, false) => {
+                        let operation = &mut operations[at];
+                        let admitted = waiters.admits(operation.ticket);
+                        prop_assert_eq!(admitted, at == 0);
+                        operation.counter.0.store(0, Ordering::Relaxed);
+                        if admitted && available > 0 {
+                            available -= 1;
+                            operations.remove(at).leave(&mut waiters, available);
+                        } else {
+                            operation.wait(&mut waiters);
+                        }
+                    }
+                }
+                prop_assert_eq!(waiters.len(), operations.len());
+                prop_assert!(waiters.queue.len() <= 33.max(5 * operations.len() + 5));
+                prop_assert_eq!(waiters.admits(None), operations.is_empty());
+                if let Some(first) = operations.first().filter(|_| available > 0) {
+                    prop_assert!(first.counter.0.load(Ordering::Relaxed) > 0, "whoever is in front sleeps");
+                }
+            }
+            operations.iter_mut().for_each(|operation| operation.leave(&mut waiters, 0));
+            prop_assert_eq!((waiters.len(), waiters.queue.len(), waiters.tasks.len()), (0, 0, 0));
         }
     }
 }

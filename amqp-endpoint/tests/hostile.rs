@@ -11,7 +11,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use amqp_endpoint::{Completions, Connection, Endpoint, Outcome, Receiver, ReceiverOptions, Sender, SenderOptions};
+use amqp_endpoint::{
+    Completions, Connection, Endpoint, Outcome, Receiver, ReceiverOptions, Sender, SenderOptions,
+};
 use kit::{Pair, message, poll_once};
 
 /// Runs a test on a thread of its own: a deadlock is a failure.
@@ -39,7 +41,11 @@ impl Caller {
     }
 
     fn call(&self) {
-        drop(self.connection.sender(SenderOptions::new("called")).map(|sender| sender.try_send(message("called"))));
+        drop(
+            self.connection
+                .sender(SenderOptions::new("called"))
+                .map(|sender| sender.try_send(message("called"))),
+        );
         _ = self.connection.counters();
         self.calls.fetch_add(1, Ordering::SeqCst);
     }
@@ -62,7 +68,12 @@ fn poll_with<F: Future>(operation: Pin<&mut F>, waker: &Waker) -> Poll<F::Output
 }
 
 /// One pending operation, polled by a waker that calls, and then by another, dropped and finished.
-fn everything_about<F: Future>(pair: &mut Pair, connection: &Connection, operation: impl Fn() -> F, act: impl FnOnce(&mut Pair)) {
+fn everything_about<F: Future>(
+    pair: &mut Pair,
+    connection: &Connection,
+    operation: impl Fn() -> F,
+    act: impl FnOnce(&mut Pair),
+) {
     let calls = Arc::default();
     let hostile = || Caller::waker(connection, &calls);
     // Dropped while it waits: the waker goes with it.
@@ -88,14 +99,20 @@ fn everything_about<F: Future>(pair: &mut Pair, connection: &Connection, operati
 fn wakers_of_receive_call_back() {
     in_time(|| {
         let mut pair = Pair::opened();
-        let (sender, receiver) = pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(10));
+        let (sender, receiver) =
+            pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(10));
         let server = pair.server.clone();
-        everything_about(&mut pair, &server, || receiver.receive(), |pair| {
-            for text in 0..3 {
-                drop(sender.try_send(message(text)).expect("credit"));
-            }
-            pair.wire.pump();
-        });
+        everything_about(
+            &mut pair,
+            &server,
+            || receiver.receive(),
+            |pair| {
+                for text in 0..3 {
+                    drop(sender.try_send(message(text)).expect("credit"));
+                }
+                pair.wire.pump();
+            },
+        );
     });
 }
 
@@ -105,10 +122,15 @@ fn wakers_of_submit_call_back() {
         let mut pair = Pair::opened();
         let (sender, receiver) = pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(0));
         let client = pair.client.clone();
-        everything_about(&mut pair, &client, || sender.submit(message("m")), |pair| {
-            receiver.grant(3);
-            pair.wire.pump();
-        });
+        everything_about(
+            &mut pair,
+            &client,
+            || sender.submit(message("m")),
+            |pair| {
+                receiver.grant(3);
+                pair.wire.pump();
+            },
+        );
     });
 }
 
@@ -116,24 +138,35 @@ fn wakers_of_submit_call_back() {
 fn wakers_of_outcomes_call_back() {
     in_time(|| {
         let mut pair = Pair::opened();
-        let (sender, receiver) = pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(10));
+        let (sender, receiver) =
+            pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(10));
         let client = pair.client.clone();
         // Not written yet, so what is dropped is withdrawn.
-        everything_about(&mut pair, &client, || sender.send(message("m")), |pair| {
-            pair.wire.pump();
-            while let Ok(Some(received)) = receiver.try_receive() {
-                drop(received.delivery.accept());
-            }
-            pair.wire.pump();
-        });
+        everything_about(
+            &mut pair,
+            &client,
+            || sender.send(message("m")),
+            |pair| {
+                pair.wire.pump();
+                while let Ok(Some(received)) = receiver.try_receive() {
+                    drop(received.delivery.accept());
+                }
+                pair.wire.pump();
+            },
+        );
         // Written, so only the wait is given up.
-        everything_about(&mut pair, &client, || sender.try_send(message("m")).expect("credit"), |pair| {
-            pair.wire.pump();
-            while let Ok(Some(received)) = receiver.try_receive() {
-                drop(received.delivery.accept());
-            }
-            pair.wire.pump();
-        });
+        everything_about(
+            &mut pair,
+            &client,
+            || sender.try_send(message("m")).expect("credit"),
+            |pair| {
+                pair.wire.pump();
+                while let Ok(Some(received)) = receiver.try_receive() {
+                    drop(received.delivery.accept());
+                }
+                pair.wire.pump();
+            },
+        );
     });
 }
 
@@ -141,18 +174,28 @@ fn wakers_of_outcomes_call_back() {
 fn wakers_of_endpoints_call_back() {
     in_time(|| {
         let mut pair = Pair::opened();
-        let (sender, _receiver) = pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(10));
+        let (sender, _receiver) =
+            pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(10));
         let client = pair.client.clone();
-        everything_about(&mut pair, &client, || sender.done(), |pair| {
-            drop(sender.close());
-            pair.wire.pump();
-        });
+        everything_about(
+            &mut pair,
+            &client,
+            || sender.done(),
+            |pair| {
+                drop(sender.close());
+                pair.wire.pump();
+            },
+        );
         let server = pair.server.clone();
-        everything_about(&mut pair, &server.clone(), || server.incoming(), |pair| {
-            drop(pair.client.session(Default::default()));
-            let _link = pair.client.sender(SenderOptions::new("b"));
-            pair.wire.pump();
-        });
+        everything_about(
+            &mut pair,
+            &server.clone(),
+            || server.incoming(),
+            |pair| {
+                let _links = ["b", "c"].map(|node| pair.client.sender(SenderOptions::new(node)));
+                pair.wire.pump();
+            },
+        );
     });
 }
 
@@ -191,18 +234,22 @@ impl Drop for Holder {
 fn completions_dropped_before_their_outcomes() {
     in_time(|| {
         let mut pair = Pair::opened();
-        let (sender, receiver) = pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(10));
+        let (sender, receiver) =
+            pair.sender(SenderOptions::new("a"), ReceiverOptions::default().prefetch(10));
         let (other, _other_end) = pair.receiver(ReceiverOptions::new("b"), SenderOptions::default());
         let dropped = Arc::default();
         let completions = Completions::new();
         for _ in 0..2 {
-            let value = Holder { sender: sender.clone(), _receiver: other.clone(), dropped: Arc::clone(&dropped) };
+            let value =
+                Holder { sender: sender.clone(), _receiver: other.clone(), dropped: Arc::clone(&dropped) };
             let sent = poll_once(sender.send_async(message("m"), &completions, value));
             assert!(matches!(sent, Poll::Ready(Ok(()))));
         }
         drop(completions);
         pair.wire.pump();
-        receiver.accept_all(std::iter::from_fn(|| receiver.try_receive().ok()?.map(|received| received.delivery)));
+        receiver.accept_all(std::iter::from_fn(|| {
+            receiver.try_receive().ok()?.map(|received| received.delivery)
+        }));
         pair.wire.pump();
         assert_eq!(dropped.load(Ordering::SeqCst), 2);
         assert_eq!(pair.client.unresolved(), 0);

@@ -8,5 +8,5 @@ pub mod heap;
 pub mod memory;
 pub mod pair;
 
-/// What can go wrong while the two ends are set up and run: nothing that a measurement should go on after.
-pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+/// What can go wrong while a measurement is set up and run: nothing that it should go on after.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

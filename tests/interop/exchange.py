@@ -186,6 +186,8 @@ class Receiving(Exchange):
         container.create_receiver(connection, NODE)
 
     def on_message(self, event):
+        if event.connection.state & Endpoint.LOCAL_CLOSED:
+            return  # it has crossed our close
         self.received += 1
         if self.take(event):
             self.accept(event.delivery)

@@ -147,11 +147,16 @@ class BigReceive(Receiving):
         return True
 
 
+def hello(options, number):
+    """A greeting, made as long as the setting `padding` says."""
+    return f"hello {number}" + "." * options.number("padding")
+
+
 class HelloSend(Sending):
     """Sends `count` greetings to the address `to`."""
 
     def __init__(self, options):
-        texts = [f"hello {number}" for number in range(options.number("count"))]
+        texts = [hello(options, number) for number in range(options.number("count"))]
         super().__init__(options, [(text, Message(body=text).encode()) for text in texts])
 
     def open_link(self, container, connection):
@@ -159,7 +164,7 @@ class HelloSend(Sending):
 
 
 class HelloReceive(Receiving):
-    """Receives `count` greetings, in order, from the address `from`, then closes the connection."""
+    """Receives `count` greetings, in order from number `first`, from the address `from`, then closes the connection."""
 
     def __init__(self, options):
         super().__init__(options, options.number("count"))
@@ -168,10 +173,29 @@ class HelloReceive(Receiving):
         container.create_receiver(connection, self.options.text("from", NODE))
 
     def take(self, event):
-        if event.message.body != f"hello {self.received - 1}":
-            self.problem(f"received {event.message.body!r} as number {self.received}")
+        if event.message.body != hello(self.options, self.options.number("first") + self.received - 1):
+            self.problem(f"received {event.message.body[:20]!r} as number {self.received}")
         if self.received == self.expected:
             self.accept(event.delivery)
             event.connection.close()
             return False
         return True
+
+
+class NumbersReceive(Receiving):
+    """Expects messages from the address `from` whose bodies are the `numbers`, then closes the connection."""
+
+    def __init__(self, options):
+        self.numbers = [int(number) for number in options.text("numbers").split(",")]
+        super().__init__(options, len(self.numbers))
+
+    def open_link(self, container, connection):
+        container.create_receiver(connection, self.options.text("from"))
+
+    def take(self, event):
+        if event.message.body != self.numbers[self.received - 1]:
+            self.problem(f"received {event.message.body!r} as number {self.received} of {self.numbers}")
+        self.accept(event.delivery)
+        if self.received == self.expected:
+            event.connection.close()
+        return False

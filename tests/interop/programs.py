@@ -6,36 +6,42 @@ import subprocess
 import tempfile
 import time
 
-LISTENING = "listening on "
+LISTENING = "listening on "  # or with a capital letter
 POLL_SECONDS = 0.02
+REPORTED = 2000  # lines of each program
 
 
 class Program:
-    """A program that runs in a process group of its own, with its output in a temporary file."""
+    """A program that runs in a process group of its own, with what it prints in two temporary files."""
 
     def __init__(self, name, command, environment):
         self.name = name
         self.command = command
-        self.file = tempfile.TemporaryFile()
+        self.file, self.complaints = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self.file, stderr=subprocess.STDOUT,
+            command, stdin=subprocess.DEVNULL, stdout=self.file, stderr=self.complaints,
             env={**os.environ, **environment}, start_new_session=True)
 
     def output(self):
         """All it has printed so far."""
-        length = os.fstat(self.file.fileno()).st_size
-        return os.pread(self.file.fileno(), length, 0).decode(errors="replace")
+        return contents(self.file)
+
+    def lines(self):
+        """The whole lines of that."""
+        return self.output().split("\n")[:-1]
 
     def address(self, deadline):
         """Where it listens, once it has said so; None if it ends or is late."""
+        line = self.saying(deadline, lambda line: line.lower().startswith(LISTENING))
+        return line and line[len(LISTENING):].strip()
+
+    def saying(self, deadline, wanted):
+        """The first line that is wanted, once it is there; None if the program ends without it or is late."""
         while time.monotonic() < deadline:
             running = self.process.poll() is None
-            lines = self.output().split("\n")[:-1]
-            for line in lines:
-                if line.startswith(LISTENING):
-                    return line[len(LISTENING):].strip()
-            if not running:
-                return None
+            line = next(filter(wanted, self.lines()), None)
+            if line is not None or not running:
+                return line
             time.sleep(POLL_SECONDS)
         return None
 
@@ -59,7 +65,8 @@ class Program:
         """Command, exit status and output, for a scenario that failed."""
         status = self.process.poll()
         lines = [f"  {self.name}: {' '.join(self.command)}", f"  exit status: {status}"]
-        return lines + [f"  | {line}" for line in self.output().splitlines()]
+        lines += [f"  | {line}" for line in self.output().splitlines()[-REPORTED:]]
+        return lines + [f"  ! {line}" for line in contents(self.complaints).splitlines()[-REPORTED:]]
 
 
 class Stage:
@@ -102,7 +109,26 @@ class Stage:
         if line is not None and line not in program.output().splitlines():
             self.problems.append(f"{program.name} did not print {line!r}")
 
+    def expect_exactly(self, program, lines):
+        """Waits for the end of a program, which is to succeed and to have printed these lines and no others."""
+        self.expect(program)
+        if program.output() != "".join(f"{line}\n" for line in lines):
+            self.problems.append(f"{program.name} printed {program.output()!r}, expected the lines {lines}")
+
+    def expect_line(self, program, line):
+        """Waits until a program, which goes on running, has printed a line; true if it has."""
+        if program.saying(self.deadline, lambda one: one == line) is None:
+            self.problems.append(f"{program.name} does not print {line!r}")
+            return False
+        return True
+
     def report(self):
         """What went wrong and all that was printed."""
         lines = [f"  {problem}" for problem in self.problems]
         return lines + [line for program in self.programs for line in program.report()]
+
+
+def contents(file):
+    """All that a temporary file holds."""
+    length = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), length, 0).decode(errors="replace")

@@ -8,16 +8,15 @@ import sys
 
 from proton.reactor import Container
 
-import broker
 import deliveries
 import ends
 import faults
 import links
 import modes
+import queue_modes
 from exchange import Options
 
 MODES = {
-    "broker": broker.Broker,
     "types-send": modes.TypesSend,
     "types-receive": modes.TypesReceive,
     "sections-send": modes.SectionsSend,
@@ -28,6 +27,7 @@ MODES = {
     "big-receive": modes.BigReceive,
     "hello-send": modes.HelloSend,
     "hello-receive": modes.HelloReceive,
+    "numbers-receive": modes.NumbersReceive,
     "settled-send": links.SettledSend,
     "settled-receive": links.SettledReceive,
     "second-send": links.SecondSend,
@@ -50,6 +50,12 @@ MODES = {
     "cut-receive": faults.CutReceive,
     "lost-send": faults.LostSend,
     "lost-receive": faults.LostReceive,
+    "hold-receive": queue_modes.HoldReceive,
+    "drain-fetch": queue_modes.DrainFetch,
+    "settled-fetch": queue_modes.SettledFetch,
+    "request": queue_modes.Request,
+    "reply": queue_modes.Reply,
+    "pressure": queue_modes.Pressure,
     "login": faults.Login,
     "refused": faults.Refused,
 }

@@ -20,6 +20,7 @@ class Sides:
     ours: list
     proton: list
     run_loop: list
+    broker: list
 
     def names(self):
         """Each side's name and command."""
@@ -136,7 +137,7 @@ def run_loop_scenarios(sides):
 def through_broker(sides):
     """Our example sends to and receives from a broker on Proton; Proton then hears it as well."""
     def run(stage):
-        _, address = stage.listen("broker", [*sides.proton, "listen", FREE_PORT, "broker"])
+        _, address = stage.listen("broker", [*sides.broker, "--addr", FREE_PORT])
         if address is None:
             return
         send = stage.start("run_loop send", [*sides.run_loop, "send", address, "queue", "10"])

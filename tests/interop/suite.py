@@ -1,5 +1,8 @@
 """Runs the scenarios and prints a line for each: `suite.py FOLDER-OF-OUR-PROGRAMS [--trace] [--proton-only] [WORDS]`.
 
+Of the folder's contents `interop_peer` and `run_loop` are programs, `tokio` and `std` folders of examples, `proton`
+one of Proton's, each named by its language and its name.
+
 With words, only scenarios whose names contain them run. `--trace` shows what all programs print, with Proton's
 frame trace. `--proton-only` puts Proton in our place, to see whether the scenarios themselves are sound.
 """
@@ -9,25 +12,27 @@ import sys
 from pathlib import Path
 
 import values
+from example_scenarios import Examples, example_scenarios
 from programs import Stage
 from scenarios import Sides, all_scenarios
+from shipped_scenarios import shipped_scenarios
+from soak import soak_scenarios
 
 SECONDS = 30
 HERE = Path(__file__).parent
 PROTON = [sys.executable, "-B", str(HERE / "proton_peer.py")]
+BROKER = [sys.executable, "-B", str(HERE / "broker.py")]
+ADAPTERS = ["tokio", "std"]
 
 
 def main(folder, *arguments):
     """Runs what the arguments select; the result is the exit status."""
     flags = {word for word in arguments if word.startswith("--")}
     words = " ".join(word for word in arguments if word not in flags)
-    own = [str(Path(folder) / "interop_peer")]
-    run_loop = [str(Path(folder) / "examples" / "run_loop")]
-    sides = Sides(PROTON if "--proton-only" in flags else own, PROTON, run_loop)
     passed = failed = 0
     environment = {"PN_TRACE_FRM": "1"} if "--trace" in flags else {}
-    for name, run in [("the table of values: Proton agrees with it", check_table), *all_scenarios(sides)]:
-        if words not in name or ("--proton-only" in flags and name.startswith("run_loop")):
+    for name, run in everything(Path(folder), "--proton-only" in flags):
+        if words not in name:
             continue
         if perform(name, run, environment, "--trace" in flags):
             passed += 1
@@ -35,6 +40,31 @@ def main(folder, *arguments):
             failed += 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
+
+
+def everything(folder, proton_only):
+    """Every scenario as its name and a function that runs it on a stage."""
+    yield "the table of values: Proton agrees with it", check_table
+    own = PROTON if proton_only else [str(folder / "interop_peer")]
+    sides = Sides(own, PROTON, [str(folder / "run_loop")], BROKER)
+    for name, run in all_scenarios(sides):
+        if not (proton_only and name.startswith("run_loop")):
+            yield name, run
+    adapters = {"stand-in": stand_in} if proton_only else {name: examples_in(folder / name) for name in ADAPTERS}
+    examples = Examples(adapters, BROKER, PROTON)
+    yield from example_scenarios(examples)
+    yield from soak_scenarios(examples)
+    yield from shipped_scenarios(examples, folder / "proton")
+
+
+def stand_in(name):
+    """Proton in the place of an example program of ours."""
+    return BROKER if name == "broker" else [sys.executable, "-B", str(HERE / "stand_ins.py"), name]
+
+
+def examples_in(folder):
+    """How to start the example programs that are in a folder."""
+    return lambda name: [str(folder / name)]
 
 
 def perform(name, run, environment, verbose):

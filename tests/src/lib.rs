@@ -4,6 +4,7 @@
 pub mod chop;
 pub mod frames;
 pub mod oracle;
+pub mod pages;
 pub mod pair;
 pub mod script;
 pub mod simulator;

@@ -34,6 +34,31 @@ fn what_is_there_is_sent_and_the_rest_of_the_credit_given_back() {
     assert_eq!((view.credit(), view.delivery_count()), (0, Serial(10)));
 }
 
+/// TRANSPORT-2.6.7-7: with `auto_drain(false)` the rest waits for the application's word, which is asked for once.
+#[test]
+fn an_application_that_drains_by_hand_is_asked_once_and_answers_when_it_likes() {
+    let (mut script, session) = Script::begun();
+    let options = SenderOptions::new("node").auto_drain(false);
+    let sender = script.attach_sender(session, options, &peer_receiver(""));
+    script.give(&drain(&script, 0, 5));
+    script.give(&drain(&script, 0, 6));
+    let asked = |script: &mut Script| {
+        script.take_events().iter().filter(|event| **event == Event::Draining(sender)).count()
+    };
+    assert_eq!(asked(&mut script), 1);
+    script.engine.sender(sender).unwrap().send(Bytes::from_static(b"message")).unwrap();
+    script.expect_transfer();
+    script.expect_nothing();
+    script.engine.sender(sender).unwrap().drained();
+    let flow: Flow = script.expect_frame();
+    assert_eq!((flow.delivery_count, flow.link_credit, flow.drain), (Some(Serial(6)), Some(0), true));
+    script.engine.sender(sender).unwrap().drained();
+    script.expect_nothing();
+    // The next drain asks again.
+    script.give(&drain(&script, 6, 1));
+    assert_eq!(asked(&mut script), 1);
+}
+
 /// TRANSPORT-2.6.7-7: the application can still use credit that is to be drained, before it is polled for output.
 #[test]
 fn a_drain_leaves_the_application_its_turn() {

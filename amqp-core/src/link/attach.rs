@@ -237,11 +237,12 @@ impl Endpoints {
     pub(crate) fn accept_sender(&mut self, id: SenderId, options: SenderOptions) -> Result<(), StateError> {
         let sender = self.senders.get_mut(id).ok_or(crate::Gone)?;
         let wish = sender.link.take_question()?;
-        sender.auto_settle = options.auto_settle;
-        sender.retain_unsettled = options.retain_unsettled;
         let again = sender.link.attached_before;
         if !again {
             sender.delivery_count = options.initial_delivery_count;
+            sender.auto_drain = options.auto_drain;
+            sender.auto_settle = options.auto_settle;
+            sender.retain_unsettled = options.retain_unsettled;
         }
         let answer = (!again).then(|| negotiate::sender_answer(&wish, options));
         self.check_address(LinkId::Sender(id), answer.as_ref())?;
@@ -259,8 +260,10 @@ impl Endpoints {
         let size = options.max_message_size.filter(|size| *size != 0).unwrap_or(self.cx.limits.message_size);
         let receiver = self.receivers.get_mut(id).ok_or(crate::Gone)?;
         let wish = receiver.link.take_question()?;
-        (receiver.mode, receiver.streaming) = (options.credit, options.streaming);
         let again = receiver.link.attached_before;
+        if !again {
+            (receiver.mode, receiver.streaming) = (options.credit, options.streaming);
+        }
         let answer = (!again).then(|| negotiate::receiver_answer(&wish, options, size));
         self.check_address(LinkId::Receiver(id), answer.as_ref())?;
         self.answer(LinkId::Receiver(id), answer)?;

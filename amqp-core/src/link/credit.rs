@@ -63,8 +63,11 @@ impl Endpoints {
         if let Some(credit) = flow.link_credit {
             sender.credit = credit.saturating_sub(in_flight);
         }
+        let asked = sender.drain && !sender.drained;
         sender.drain = flow.drain;
+        sender.drained = sender.auto_drain;
         let (credit, waiting, drain) = (sender.credit, !sender.queue.is_empty(), sender.drain);
+        let asks = drain && credit > 0 && !sender.drained && !asked;
         if credit > 0 && waiting {
             self.mark_sending(id);
         }
@@ -74,7 +77,18 @@ impl Endpoints {
         if credit > 0 {
             self.offer_credit(id);
         }
+        if asks {
+            self.cx.event(Event::Draining(id));
+        }
         Ok(())
+    }
+
+    /// The application has nothing more to send.
+    pub(crate) fn drained(&mut self, id: SenderId) {
+        if let Some(sender) = self.senders.get_mut(id).filter(|sender| sender.drain && !sender.drained) {
+            sender.drained = true;
+            self.mark_link(LinkId::Sender(id));
+        }
     }
 
     /// The sender's flow: how far it has counted, and what it has.
@@ -223,7 +237,7 @@ impl Endpoints {
 impl SenderEndpoint {
     /// Our state as sender, after giving back credit that the receiver wants drained and nothing is there for.
     fn flow(&mut self) -> Option<Flow> {
-        if self.drain && self.queue.is_empty() && self.credit > 0 {
+        if self.drain && self.drained && self.queue.is_empty() && self.credit > 0 {
             // §2.6.7: one step, however much it is.
             self.delivery_count = self.delivery_count.add(self.credit);
             self.credit = 0;

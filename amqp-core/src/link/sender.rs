@@ -24,6 +24,8 @@ pub(crate) struct SenderEndpoint {
     pub(crate) credit: u32,
     /// The receiver wants all credit used up or given back.
     pub(crate) drain: bool,
+    /// Nothing more is there to be sent now: what is left of credit is given back to a receiver that drains.
+    pub(crate) drained: bool,
     /// Accepted deliveries in the order of sending; the first may have been begun.
     pub(crate) queue: VecDeque<DeliveryKey>,
     /// The first of `queue` has frames on the wire.
@@ -46,6 +48,7 @@ pub(crate) struct SenderEndpoint {
     pub(crate) next_tag: u64,
     /// What only some senders have.
     pub(crate) extra: Option<Box<Extra>>,
+    pub(crate) auto_drain: bool,
     pub(crate) auto_settle: bool,
     pub(crate) retain_unsettled: bool,
 }
@@ -66,6 +69,7 @@ impl SenderEndpoint {
             delivery_count: options.initial_delivery_count,
             credit: 0,
             drain: false,
+            drained: options.auto_drain,
             queue: VecDeque::new(),
             mid_delivery: false,
             sending: false,
@@ -78,6 +82,7 @@ impl SenderEndpoint {
             unfinished: false,
             next_tag: 0,
             extra: None,
+            auto_drain: options.auto_drain,
             auto_settle: options.auto_settle,
             retain_unsettled: options.retain_unsettled,
         }
@@ -127,9 +132,15 @@ impl Sender<'_> {
     }
 
     /// True while the receiver wants all credit used up or given back (§2.6.7). What is not used is given back by the
-    /// next output.
+    /// next output, or with [`SenderOptions::auto_drain`] false by [`Sender::drained`].
     pub fn is_draining(&self) -> bool {
         self.endpoint().is_some_and(|sender| sender.drain)
+    }
+
+    /// Nothing more is there to be sent now: gives what is left of its credit back to a receiver that drains, once what
+    /// was accepted is sent. Does nothing otherwise.
+    pub fn drained(&mut self) {
+        self.endpoints.drained(self.id);
     }
 
     /// Accepts a message for sending: credit is reserved and its delivery has a key, or the message comes back.

@@ -10,7 +10,7 @@ use amqp_codec::{
 super::options! {
     /// What a sender attaches with (§2.7.3). Where it answers a peer's attach, what is not set repeats
     /// the peer's wish; the name and the mode that the peer decides are the peer's, and where the peer attaches a detached
-    /// link again, everything but who settles is as it was.
+    /// link again, everything is as it was.
     SenderOptions {
         /// The link's name, unique for its direction between the two containers. None: one made of the container's id and
         /// a number, which another connection of the same container would make again: name links that must not meet.
@@ -35,6 +35,9 @@ super::options! {
         desired_capabilities: Multiple<Symbol> = Multiple::default(),
         /// Further facts about the link.
         properties?: Fields,
+        /// Give credit that is not used back by itself to a receiver that drains, with the next output. False: the
+        /// application is told ([`crate::Event::Draining`]), sends what it has, and calls [`crate::Sender::drained`].
+        auto_drain: bool = true,
         /// Settle by itself once the receiver has told its outcome. False: the application calls `settle`.
         auto_settle: bool = true,
         /// Keep the payload of every delivery until it is settled, so that it can be sent again.
@@ -67,7 +70,7 @@ impl SenderOptions {
 super::options! {
     /// What a receiver attaches with (§2.7.3). Where it answers a peer's attach, what is not set repeats
     /// the peer's wish; the name and the mode that the peer decides are the peer's, and where the peer attaches a detached
-    /// link again, everything but who settles is as it was.
+    /// link again, everything is as it was.
     ReceiverOptions {
         /// The link's name, unique for its direction between the two containers. None: one made of the container's id and
         /// a number, which another connection of the same container would make again: name links that must not meet.

@@ -1,17 +1,15 @@
 //! D1 to D12: what hung.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use amqp_endpoint::codec::{ErrorCondition, SenderSettleMode, Symbol};
 use amqp_endpoint::{
-    Completions, ConnectionOptions, Credentials, Endpoint, EndpointState, Incoming, Outcome, ReceiverOptions,
-    SaslServer, SenderOptions, SentStatus, Unsent, UnsentReason,
+    Completions, Credentials, Endpoint, EndpointState, Incoming, Outcome, ReceiverOptions, SaslServer,
+    SenderOptions, SentStatus, Unsent, UnsentReason,
 };
 
-use crate::kit::{Pair, Side, client_options, message, server_options, text};
+use crate::kit::{Counter, Pair, Side, client_options, message, server_options, text};
 use crate::words::{is_wrong, link, now, waits, wrong};
 
 /// What became of a send that found its link over, and the text that came back.
@@ -50,16 +48,12 @@ fn electron_d02_what_waits_for_credit_comes_back_when_its_link_ends() {
             "link" => drop(receiver.close_with(wrong())),
             "session" => drop(receiver.session().close_with(wrong())),
             "connection" => drop(pair.server.close_with(wrong())),
-            _ => pair.drivers[0].on_eof(pair.now),
+            _ => drop(pair.wire.take_driver(Side::Client)),
         }
         pair.wire.pump();
         let (reason, text) = unsent(now(send));
         let UnsentReason::Closed(error) = reason else { panic!("{end}: {reason}") };
-        assert_eq!(
-            is_wrong(&error),
-            end != "transport",
-            "{end}: {error}"
-        );
+        assert_eq!(is_wrong(&error), end != "transport", "{end}: {error}");
         assert_eq!(text, "wanted back");
     }
 }
@@ -76,9 +70,7 @@ fn electron_d03_a_send_after_the_connection_ended_says_so_at_once() {
     ];
     for outcome in outcomes {
         let (reason, text) = unsent(outcome);
-        assert!(
-            matches!(&reason, UnsentReason::Closed(error) if is_wrong(error))
-        );
+        assert!(matches!(&reason, UnsentReason::Closed(error) if is_wrong(error)));
         assert_eq!(text, "late");
     }
     assert!(pair.client.sender(SenderOptions::new("late")).is_err());
@@ -116,9 +108,8 @@ fn electron_d05_what_is_unsettled_resolves_with_its_link_and_never_for_another()
 
 #[test]
 fn electron_d06_outcomes_that_nobody_takes_hold_nobody_up() {
-    let options = ConnectionOptions::default().heartbeat(Duration::from_millis(100));
-    let mut pair = Pair::with(options.clone(), options);
-    pair.open();
+    let beat = Duration::from_millis(100);
+    let mut pair = Pair::new(client_options().heartbeat(beat), server_options().heartbeat(beat));
     let (sender, receiver) = link(&mut pair, ReceiverOptions::default().prefetch(1000));
     let completions = Completions::new();
     for number in 0..500 {
@@ -136,9 +127,8 @@ fn electron_d06_outcomes_that_nobody_takes_hold_nobody_up() {
 
 #[test]
 fn electron_d07_an_incoming_link_that_nobody_asks_for_holds_nobody_up() {
-    let options = ConnectionOptions::default().heartbeat(Duration::from_millis(100));
-    let mut pair = Pair::with(options.clone(), options);
-    pair.open();
+    let beat = Duration::from_millis(100);
+    let mut pair = Pair::new(client_options().heartbeat(beat), server_options().heartbeat(beat));
     let (_, receiver) = link(&mut pair, ReceiverOptions::default());
     let unserved = pair.client.sender(SenderOptions::new("unserved")).expect("attached");
     pair.wire.advance(Duration::from_secs(1));
@@ -161,13 +151,15 @@ fn electron_d07_an_incoming_link_that_nobody_asks_for_holds_nobody_up() {
 
 #[test]
 fn electron_d08_a_close_has_a_deadline_and_a_disconnect_needs_nobody() {
-    let pair = Pair::opened();
+    let mut pair = Pair::opened();
     let close = pair.client.close();
     // The peer is silent from here on.
-    while pair.drivers[0].next_write(pair.now).is_some() {}
-    let deadline = pair.drivers[0].deadline().expect("a deadline");
-    assert_eq!(deadline, pair.now + Duration::from_secs(5));
-    pair.drivers[0].on_deadline(deadline);
+    pair.wire.flush(Side::Client);
+    let start = pair.wire.now;
+    let driver = pair.wire.take_driver(Side::Client);
+    let deadline = driver.deadline().expect("a deadline");
+    assert_eq!(deadline, start + Duration::from_secs(5));
+    driver.on_deadline(deadline);
     assert!(now(close).is_err_and(|error| error.is_retryable()));
 
     let mut pair = Pair::opened();
@@ -175,10 +167,9 @@ fn electron_d08_a_close_has_a_deadline_and_a_disconnect_needs_nobody() {
     let mut send = sender.send(message("waits"));
     assert!(waits(&mut send));
     pair.client.disconnect(Some(wrong()));
-    assert!(
-        matches!(unsent(now(send)).0, UnsentReason::Closed(error) if is_wrong(error))
-    );
-    assert!(pair.drivers[0].is_finished() && pair.drivers[0].next_write(pair.now).is_none());
+    assert!(matches!(unsent(now(send)).0, UnsentReason::Closed(error) if is_wrong(&error)));
+    let (said, finished) = (pair.wire.flush(Side::Client), pair.wire.is_finished(Side::Client));
+    assert_eq!((said, finished), (0, true));
 }
 
 #[test]
@@ -225,7 +216,7 @@ fn electron_d10_a_receiver_that_wants_settled_deliveries_gets_an_outcome_too() {
 fn electron_d11_a_receiver_that_settles_second_gets_the_third_step() {
     let mut pair = Pair::opened();
     let (sender, receiver) =
-        pair.link_with(SenderOptions::new("link").exactly_once(), ReceiverOptions::default().prefetch(1));
+        pair.sender(SenderOptions::new("link").exactly_once(), ReceiverOptions::default().prefetch(1));
     let send = now(sender.submit(message("exactly once"))).expect("credit");
     pair.wire.pump();
     let mut settling = now(receiver.receive()).expect("a message").delivery.accept();
@@ -236,32 +227,20 @@ fn electron_d11_a_receiver_that_settles_second_gets_the_third_step() {
     assert_eq!((pair.client.counters().outgoing, pair.server.counters().incoming), (0, 0));
 }
 
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 #[test]
 fn electron_d12_whatever_there_is_to_write_wakes_the_writer() {
-    let credentials = ConnectionOptions::default().credentials(Credentials::plain_insecure("fred", "xxx"));
+    let credentials = client_options().credentials(Credentials::plain_insecure("fred", "xxx"));
     let server = SaslServer::new([Symbol::from_static("PLAIN")]).allow_insecure();
-    let mut pair = Pair::with(credentials, ConnectionOptions::default().sasl(server));
+    let mut pair = Pair::new(credentials, server_options().sasl(server));
     pair.wire.pump();
-    let woken = Arc::new(Woken::default());
-    for driver in &pair.drivers {
-        driver.register_writer(&Waker::from(Arc::clone(&woken)));
-    }
-    assert_eq!(woken.0.load(Ordering::Relaxed), 0, "something was left behind");
-    let Some(Incoming::Authentication(authentication)) = now(pair.server.incoming()) else {
-        panic!("not asked");
-    };
+    let woken = Counter::new();
+    let writer = Waker::from(woken.clone());
+    pair.wire.driver(Side::Client).register_writer(&writer);
+    pair.wire.driver(Side::Server).register_writer(&writer);
+    assert_eq!(woken.wakes(), 0, "something was left behind");
+    let Incoming::Authentication(authentication) = pair.incoming() else { panic!("not asked") };
     authentication.accept().expect("it waits");
-    assert_eq!(woken.0.load(Ordering::Relaxed), 1, "the outcome stays");
-    pair.open();
+    assert_eq!(woken.wakes(), 1, "the outcome stays");
+    pair.wire.pump();
     assert_eq!(pair.client.state(), EndpointState::Open);
 }

@@ -1,5 +1,6 @@
 //! The defects of electron, one test each, where a run can show that they cannot happen here. `docs/electron.md` lists
 //! them all.
+#![cfg(test)]
 
 #[path = "../kit/mod.rs"]
 mod kit;

@@ -1,8 +1,12 @@
 //! Two ends in one thread: drivers pumped by hand under the wire oracle, with a clock of their own, and operations that
 //! are polled only when they were woken.
 
-// Each test binary uses a part of it.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "each test binary has it as a module and uses a part of it"
+)]
 
 pub mod task;
 
@@ -32,6 +36,8 @@ struct End {
     written: Frames,
     /// It was told that its peer sends no more.
     ended: bool,
+    /// It neither reads nor writes nor looks at the time.
+    stalled: bool,
 }
 
 /// The wire between two ends.
@@ -145,6 +151,7 @@ impl Wire {
             buffer: BytesMut::new(),
             written: Frames::default(),
             ended: false,
+            stalled: false,
         };
         Self {
             ends: [end(client), end(server)],
@@ -164,6 +171,12 @@ impl Wire {
         self.end(side).driver.as_ref().expect("it is there")
     }
 
+    /// Has an end neither read nor write nor look at the time, or go on with that.
+    pub fn stall(&mut self, side: Side, stalled: bool) {
+        self.whole &= !stalled;
+        self.end(side).stalled = stalled;
+    }
+
     /// Takes a driver away; its octets in flight stay.
     pub fn take_driver(&mut self, side: Side) -> Driver {
         self.whole = false;
@@ -177,6 +190,9 @@ impl Wire {
     /// Puts what `side` has to say on its way; returns how many octets that are.
     pub fn flush(&mut self, side: Side) -> usize {
         let (now, mut flushed) = (self.now, 0);
+        if self.end(side).stalled {
+            return 0;
+        }
         while let Some(octets) = self.end(side).driver.as_ref().and_then(|driver| driver.next_write(now)) {
             flushed += octets.len();
             self.oracle.sent(side, &octets);
@@ -196,6 +212,9 @@ impl Wire {
         let now = self.now;
         let over = self.is_finished(side.other());
         let end = self.end(side);
+        if end.stalled {
+            return false;
+        }
         let Some(driver) = &end.driver else {
             end.flight.clear();
             return false;
@@ -246,11 +265,12 @@ impl Wire {
         let end = self.now + duration;
         self.pump();
         for _ in 0..TURNS {
-            let deadlines = self.ends.iter().filter_map(|end| end.driver.as_ref()?.deadline());
+            let live = |end: &&End| !end.stalled;
+            let deadlines = self.ends.iter().filter(live).filter_map(|end| end.driver.as_ref()?.deadline());
             let Some(due) = deadlines.min().filter(|due| *due <= end) else { break };
             self.set_time(due.max(self.now));
             let now = self.now;
-            self.ends.iter().filter_map(|end| end.driver.as_ref()).for_each(|driver| {
+            self.ends.iter().filter(live).filter_map(|end| end.driver.as_ref()).for_each(|driver| {
                 if driver.deadline().is_some_and(|at| at <= now) {
                     driver.on_deadline(now);
                 }
