@@ -20,6 +20,13 @@ use crate::sync::Arc;
 ///
 /// The methods that settle consume it, so it cannot be settled twice. They record the outcome at once; what they return
 /// may be awaited, to know that both sides have settled, or dropped. A delivery that is dropped is released.
+///
+/// ```compile_fail,E0382
+/// fn twice(delivery: amqp_endpoint::Delivery) {
+///     drop(delivery.accept());
+///     drop(delivery.accept());
+/// }
+/// ```
 pub struct Delivery {
     link: Arc<ReceiverLink>,
     key: ReceivedKey,
@@ -78,14 +85,14 @@ impl Delivery {
     /// delivery is released.
     pub fn settle(mut self, outcome: DeliveryState) -> Settling {
         let told = match self.if_dropped {
-            Some(_) if self.settled => self.tell(outcome).or(Ok(())),
+            Some(_) if self.settled => self.tell(outcome).or(Ok(false)),
             Some(_) => self.tell(outcome),
-            None => Ok(()),
+            None => Ok(false),
         };
         if !matches!(told, Err(Error::State(StateError::NotAsked | StateError::TooLarge))) {
             self.if_dropped = None;
         }
-        Settling { progress: Progress::new(Arc::clone(&self.link)), key: self.key, told }
+        Settling(told.map(|waits| waits.then(|| (Progress::new(Arc::clone(&self.link)), self.key))))
     }
 
     /// Leaves it unsettled for good: the sender learns nothing until the link ends.
@@ -129,24 +136,28 @@ impl Delivery {
         self.state.as_ref()
     }
 
-    fn tell(&self, outcome: DeliveryState) -> Result<(), Error> {
+    fn tell(&self, outcome: DeliveryState) -> Result<bool, Error> {
         self.link.connection().shared().with(|state| state.settle(&self.link, self.key, outcome))
     }
 }
 
 impl State {
-    fn settle(&mut self, link: &ReceiverLink, key: ReceivedKey, outcome: DeliveryState) -> Result<(), Error> {
+    /// Settles a delivery; true where the sender has still to settle it (§2.6.12, rcv-settle-mode second).
+    fn settle(
+        &mut self,
+        link: &ReceiverLink,
+        key: ReceivedKey,
+        outcome: DeliveryState,
+    ) -> Result<bool, Error> {
         let told = self.engine.receiver(link.id()).map_err(Error::from).and_then(|mut receiver| {
             receiver.settle(key, outcome)?;
             Ok(receiver.awaits_sender(key))
         });
-        // §2.6.12: with rcv-settle-mode second it is settled once the sender has done so.
-        if told.map_err(|error| self.reason(link.place(), error))?
-            && let Some(record) = self.receivers.get_mut(link.key())
-        {
+        let waits = told.map_err(|error| self.reason(link.place(), error))?;
+        if waits && let Some(record) = self.receivers.get_mut(link.key()) {
             record.unsettled.insert(key);
         }
-        Ok(())
+        Ok(waits)
     }
 }
 
@@ -175,21 +186,18 @@ impl Drop for Delivery {
 /// Waits until both sides have settled a delivery. The outcome is recorded already: it may be dropped.
 ///
 /// With rcv-settle-mode first that is at once; with second it is when the sender has settled as well.
-pub struct Settling {
-    progress: Progress,
-    key: ReceivedKey,
-    told: Result<(), Error>,
-}
+pub struct Settling(Result<Option<(Progress, ReceivedKey)>, Error>);
 
 impl Future for Settling {
     /// An error where the outcome could not be told.
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { progress, key, told } = &mut *self;
-        if told.is_err() {
-            return Poll::Ready(told.clone());
-        }
+        let (progress, key) = match &mut self.0 {
+            Ok(Some(waiting)) => (&mut waiting.0, &waiting.1),
+            Ok(None) => return Poll::Ready(Ok(())),
+            Err(error) => return Poll::Ready(Err(error.clone())),
+        };
         progress.poll(cx, |state, link| match state.receivers.get_mut(link.key()) {
             Some(record) if record.unsettled.contains(key) => match record.status.error() {
                 Some(error) => Poll::Ready(Err(error.clone())),
@@ -202,6 +210,6 @@ impl Future for Settling {
 
 impl fmt::Debug for Settling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settling").field("told", &self.told).finish_non_exhaustive()
+        f.debug_tuple("Settling").field(&self.0.as_ref().map(Option::is_some)).finish()
     }
 }

@@ -168,7 +168,6 @@ impl Submitted {
                 state.engine.sender(self.sender.id()).ok().and_then(|mut it| it.withdraw(self.delivery));
             if withdrawn.is_some() {
                 state.sends.withdraw(self.key, &mut state.after);
-                state.next_message(self.sender.key(), self.sender.id());
                 self.taken = true;
             }
         });

@@ -156,8 +156,8 @@ impl State {
         }
     }
 
-    /// A message in parts is complete, or a message was taken back: the link can take the next.
-    pub(crate) fn next_message(&mut self, key: usize, id: amqp_core::SenderId) {
+    /// A message in parts is complete or gone: the link can take the next.
+    fn next_message(&mut self, key: usize, id: amqp_core::SenderId) {
         let credit = self.engine.sender(id).map_or(0, |mut sender| sender.credit());
         if let Some(record) = self.senders.get_mut(key) {
             record.waiters.wake(credit as usize, &mut self.after);

@@ -127,6 +127,38 @@ fn a_receive_outlasts_a_detach() {
     }
 }
 
+/// Both ends detach and attach at once, in whatever way their frames cross.
+#[test]
+fn detaches_and_attaches_cross() {
+    for steps in 0_u32..64 {
+        let mut pair = Pair::opened();
+        let (receiver, sender) =
+            pair.receiver(ReceiverOptions::new("a").prefetch(2), SenderOptions::default());
+        pair.wire.pump();
+        let both = |pair: &mut Pair, bits: u32| {
+            let sides = [Side::Client, Side::Server];
+            for (bit, side) in [0, 1, 2].iter().zip(sides.iter().cycle()) {
+                if bits >> bit & 1 == 1 {
+                    pair.wire.flush(*side);
+                    pair.wire.deliver(side.other());
+                }
+            }
+        };
+        _ = receiver.detach();
+        both(&mut pair, steps & 7);
+        _ = sender.detach();
+        pair.wire.pump();
+        assert_eq!((receiver.state(), sender.state()), (EndpointState::Detached, EndpointState::Detached));
+        _ = sender.attach();
+        both(&mut pair, steps >> 3);
+        _ = receiver.attach();
+        pair.wire.pump();
+        assert_eq!((receiver.state(), sender.state()), (EndpointState::Open, EndpointState::Open), "{steps}");
+        pair.wire.run(sender.send_forget(message("m"))).expect("there is credit");
+        drop(pair.wire.run(receiver.receive()).expect("a message").delivery.accept());
+    }
+}
+
 /// Who settles goes on as it was said when the link was made.
 #[test]
 fn settling_by_hand_outlasts_a_detach() {

@@ -212,6 +212,25 @@ fn an_operation_keeps_its_place_in_another_task() {
     ));
 }
 
+/// Both are woken, and the task of the second runs first: it waits for its turn, and is woken for it.
+#[test]
+fn a_woken_operation_that_is_polled_first_waits_for_its_turn() {
+    let (mut pair, sender, receiver) = link(0);
+    let mut sends = [0, 1, 2].map(|n| Task::polled(sender.send_forget(message(n))));
+    receiver.grant(10);
+    pair.wire.pump();
+    let [first, second, third] = &mut sends;
+    assert!(third.poll().is_pending() && second.poll().is_pending());
+    assert!(!second.is_woken() && !third.is_woken(), "it does not spin until then");
+    first.ready().expect("credit");
+    assert!(second.is_woken());
+    second.ready().expect("credit");
+    third.ready().expect("credit");
+    for wanted in ["0", "1", "2"] {
+        assert_eq!(said(pair.wire.run(receiver.receive())), wanted);
+    }
+}
+
 /// Moved to another task after it was woken: the place stays, and the new task is woken for the next chance.
 #[test]
 fn a_woken_operation_moves_to_another_task() {
