@@ -220,6 +220,21 @@ fn what_the_peer_said_counts_though_it_does_not_listen() {
 }
 
 #[test]
+fn who_is_answered_and_left_can_still_read_the_answer() {
+    limited(|| {
+        let (near, mut far) = pipe(1024);
+        let server = Container::new("server").serve(near, ConnectionOptions::default());
+        far.write_all(b"AMQP\x09\x09\x09\x09").unwrap();
+        let mut answer = Vec::new();
+        far.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, b"AMQP\x00\x01\x00\x00");
+        server.done().wait();
+        // Over TCP what is not read would take the answer with it.
+        far.write_all(&[0; 10_000]).unwrap();
+    });
+}
+
+#[test]
 fn the_last_handle_closes() {
     limited(|| {
         let (client, server) = connect(tcp(), ConnectionOptions::default());

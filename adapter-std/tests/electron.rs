@@ -1,5 +1,6 @@
 //! Electron's own tests on threads, over TCP. The bodies are those that run on tokio: what differs is how one waits, and
 //! how a connection is made.
+#![cfg(test)]
 #![cfg(feature = "threads")]
 
 use std::net::{SocketAddr, TcpListener};

@@ -29,19 +29,12 @@ pub(crate) struct Task<S> {
     writing: VecDeque<Bytes>,
     unflushed: bool,
     timer: Pin<Box<Sleep>>,
-    phase: Phase,
-}
-
-/// How far the transport is closed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Running,
     /// The peer sends no more.
-    ReadToEnd,
-    /// The writing side is shut, what still comes is dropped.
-    Lingering {
-        until: Clock,
-    },
+    read_to_end: bool,
+    /// The writing side is shut.
+    shut: bool,
+    /// The connection is over: what is left of the transport has until then.
+    until: Option<Clock>,
 }
 
 impl<S: AsyncRead + AsyncWrite> Task<S> {
@@ -55,7 +48,9 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
             writing: VecDeque::new(),
             unflushed: false,
             timer: Box::pin(sleep_until(origin)),
-            phase: Phase::Running,
+            read_to_end: false,
+            shut: false,
+            until: None,
         }
     }
 
@@ -70,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
 
     /// One read; ready where it brought something, or the end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.phase != Phase::Running || !self.driver.wants_read() {
+        if self.read_to_end || !self.driver.wants_read() {
             return Poll::Pending;
         }
         let now = self.now();
@@ -83,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
             Poll::Ready(Ok::<_, io::Error>(octets))
         }))?;
         if octets == 0 {
-            self.phase = Phase::ReadToEnd;
+            self.read_to_end = true;
             self.driver.on_eof(now);
         }
         Poll::Ready(Ok(()))
@@ -140,24 +135,29 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
         Poll::Ready(())
     }
 
-    /// Everything is written: shuts the writing side, and waits a moment for the peer to do so.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.phase == Phase::ReadToEnd {
-            _ = ready!(self.stream.as_mut().poll_shutdown(cx));
-            return Poll::Ready(());
-        }
-        if self.phase == Phase::Running {
-            if ready!(self.stream.as_mut().poll_shutdown(cx)).is_err() {
-                return Poll::Ready(());
-            }
+    /// Ready where what is left of the transport has had its time.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.until.is_none() {
             let until = Clock::now().checked_add(LINGER).unwrap_or_else(Clock::now);
-            self.phase = Phase::Lingering { until };
+            self.until = Some(until);
             self.timer.as_mut().reset(until);
         }
-        let Self { stream, buffer, timer, .. } = self;
-        if timer.as_mut().poll(cx).is_ready() {
+        self.timer.as_mut().poll(cx)
+    }
+
+    /// Everything is written: shuts the writing side, and waits a moment for the peer to do so.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_patience(cx).is_ready() {
             return Poll::Ready(());
         }
+        if !self.shut {
+            let shut = ready!(self.stream.as_mut().poll_shutdown(cx));
+            if shut.is_err() || self.read_to_end {
+                return Poll::Ready(());
+            }
+            self.shut = true;
+        }
+        let Self { stream, buffer, .. } = self;
         loop {
             let read = buffer.lend(|buffer| {
                 let read = poll_read_buf(stream.as_mut(), cx, buffer);
@@ -169,6 +169,12 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
             }
         }
     }
+
+    /// The transport has failed. What the peer said before may tell why.
+    fn fail(&mut self, cx: &mut Context<'_>, error: io::Error) {
+        while let Poll::Ready(Ok(())) = self.poll_read(cx) {}
+        self.driver.on_io_error(error);
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite> Future for Task<S> {
@@ -176,26 +182,36 @@ impl<S: AsyncRead + AsyncWrite> Future for Task<S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if !this.is_done() {
+        if !this.is_done() && !this.driver.is_cut_off() {
             // While it runs it needs no waking.
             this.driver.register_writer(Waker::noop());
             let read = this.poll_read(cx);
             let write = this.poll_write(cx);
+            if write.is_pending() && !this.writing.is_empty() {
+                // The peer does not read: how long that lasts counts from when the engine hears the time.
+                this.driver.on_deadline(this.now());
+            }
             let deadline = this.poll_deadline(cx);
             let busy = read.is_ready() || write.is_ready() || deadline.is_ready();
             if let Some(error) = failure(read).or_else(|| failure(write)) {
-                this.driver.on_io_error(error);
+                this.fail(cx, error);
                 return Poll::Ready(());
             }
             if !this.is_done() {
                 if busy {
                     cx.waker().wake_by_ref();
+                } else if this.driver.is_finished() {
+                    // Nothing more comes; what was taken may still be written.
+                    return this.poll_patience(cx);
                 } else {
                     this.driver.register_reader(cx.waker());
                     this.driver.register_writer(cx.waker());
                 }
                 return Poll::Pending;
             }
+        }
+        if this.driver.is_cut_off() {
+            return Poll::Ready(());
         }
         this.poll_end(cx)
     }

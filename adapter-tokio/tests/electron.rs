@@ -1,5 +1,6 @@
 //! Electron's own tests on tokio, over TCP. The bodies are in `electron/`, and the threads run the same ones: what differs
 //! is how one waits, and how a connection is made.
+#![cfg(test)]
 
 use std::time::Duration;
 

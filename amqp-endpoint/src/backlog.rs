@@ -120,3 +120,41 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use amqp_core::{ConnectionOptions, Instant, SenderOptions, SessionOptions};
+    use bytes::BytesMut;
+
+    use crate::container::Container;
+    use crate::driver::Driver;
+
+    fn carry(drivers: [&Driver; 2]) {
+        let [one, other] = drivers;
+        while [(one, other), (other, one)].into_iter().any(|(from, to)| {
+            let octets = from.next_write(Instant::ORIGIN);
+            octets.iter().for_each(|octets| to.on_bytes(&mut BytesMut::from(&octets[..]), Instant::ORIGIN));
+            octets.is_some()
+        }) {}
+    }
+
+    /// A peer that attaches and detaches, over and over, while nobody asks, does not make the queue grow.
+    #[test]
+    fn what_is_over_does_not_wait() {
+        let options = ConnectionOptions::default();
+        let (client, client_driver) = Container::new("client").client(options.clone());
+        let options = options.accept_connection(true).accept_sessions(SessionOptions::default());
+        let (server, server_driver) = Container::new("server").server(options);
+        let waiting = || server.shared().look(|state| (state.backlog.queue.len(), state.receivers.len()));
+        let kept = [0, 1, 2].map(|_| client.sender(SenderOptions::new("kept")).expect("a handle"));
+        for _ in 0..200 {
+            let links = [0, 1, 2].map(|_| client.sender(SenderOptions::new("gone")).expect("a handle"));
+            carry([&client_driver, &server_driver]);
+            assert!(waiting().0 <= 13, "{:?}", waiting());
+            drop(links);
+            carry([&client_driver, &server_driver]);
+        }
+        assert!(waiting().0 <= 7 && waiting().1 == 3, "{:?}", waiting());
+        drop(kept);
+    }
+}

@@ -161,7 +161,8 @@ impl Connection {
         self.shared().look(|state| state.sends.len())
     }
 
-    /// Has every header and frame shown to `trace` from now on.
+    /// Has every header and frame shown to `trace` from now on. It is called, and the one before it dropped, while the
+    /// connection is locked: it must not use the connection.
     pub fn set_trace(&self, trace: Option<Box<dyn Trace>>) {
         self.shared().with(|state| state.engine.set_trace(trace));
     }

@@ -99,7 +99,8 @@ impl State {
         };
         // One that was let go of when it was detached is asked for like a new one.
         known.into_iter().for_each(|key| drop(self.senders.remove(key)));
-        let key = self.senders.insert(id, SenderRecord::new());
+        // Whoever accepts it may have something to send, and needs a moment to ask for credit.
+        let key = self.senders.insert(id, SenderRecord { idle: Some(false), ..SenderRecord::new() });
         self.arrived(Arrival::Sender { key, id, session, attach });
     }
 

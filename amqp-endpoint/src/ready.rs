@@ -38,6 +38,7 @@ impl Future for Ready {
             }
             let credit = state.engine.sender(sender.id()).map_or(0, |mut sender| sender.credit());
             if credit > 0 && record.waiters.admits(*ticket) {
+                record.idle = Some(false);
                 state.leave_turn(sender, ticket);
                 return Poll::Ready(Ok(()));
             }
@@ -60,6 +61,7 @@ impl State {
     /// An operation of a sender is done with waiting for credit: what is left of it goes to the next.
     pub(crate) fn leave_turn(&mut self, sender: &Sender, ticket: &mut Option<Ticket>) {
         let Some(record) = self.senders.get_mut(sender.key()) else { return };
+        record.idle = record.idle.map(|_| false);
         if ticket.is_none() {
             return;
         }

@@ -43,11 +43,13 @@ pub(crate) struct SenderRecord {
     pub(crate) status: Status,
     /// Operations that wait for credit.
     pub(crate) waiters: Waiters,
+    /// The application said that it has nothing to send: false, it may have something again; none, it never says.
+    pub(crate) idle: Option<bool>,
 }
 
 impl SenderRecord {
     pub(crate) fn new() -> Self {
-        Self { status: Status::new(), waiters: Waiters::default() }
+        Self { status: Status::new(), waiters: Waiters::default(), idle: None }
     }
 }
 
@@ -66,7 +68,8 @@ impl Sender {
     }
 
     /// Waits for credit and for room in the output. Yields what the outcome is awaited with. Dropped before that, the
-    /// message is withdrawn.
+    /// message is withdrawn. Who waits is served in the order of the first polls: an operation that is kept and not polled
+    /// when it is woken holds up those behind it.
     ///
     /// # Errors
     /// The operation yields [`Unsent`], with the message, where the link ends first or cannot carry it.

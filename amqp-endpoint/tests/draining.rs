@@ -51,15 +51,45 @@ fn patience_with_an_application_that_says_nothing_ends() {
 }
 
 #[test]
-fn where_nobody_waits_for_credit_it_is_given_back_at_once() {
+fn where_nobody_has_something_it_is_given_back_at_once() {
     let mut pair = Pair::opened();
     let (receiver, sender) =
         pair.receiver(ReceiverOptions::new("node").capacity(0), SenderOptions::default());
     receiver.grant(5);
     pair.wire.pump();
     assert_eq!(sender.credit(), 5);
+    sender.drained();
     let mut drain = Task::polled(receiver.drain());
     pair.wire.pump();
     drain.ready().expect("open");
     assert_eq!((receiver.credit(), sender.credit()), (0, 0));
+}
+
+/// On another thread it may have seen the credit, and be about to send: when the link is new, when it was told of credit,
+/// and when it has just sent.
+#[test]
+fn who_has_not_said_that_it_is_drained_gets_a_moment() {
+    for step in 0..3 {
+        let mut pair = Pair::opened();
+        let (receiver, sender) =
+            pair.receiver(ReceiverOptions::new("node").capacity(0), SenderOptions::default());
+        pair.wire.whole = false;
+        receiver.grant(5);
+        pair.wire.pump();
+        if step > 0 {
+            sender.drained();
+            Task::new(sender.ready()).ready().expect("open");
+        }
+        if step > 1 {
+            sender.drained();
+            drop(sender.try_send(message(0)).expect("credit"));
+            pair.wire.pump();
+        }
+        let mut drain = Task::polled(receiver.drain());
+        pair.wire.pump();
+        drain.waits();
+        sender.drained();
+        pair.wire.pump();
+        drain.ready().expect("open");
+    }
 }

@@ -115,6 +115,8 @@ fn idle_connections_are_held() -> Outcome<()> {
     for adapter in ADAPTERS {
         let (_receiver, port) = Process::listening("receiver", &format!("0 {adapter}"))?;
         let mut idle = Process::ready(&format!("idle {port} 3 2 {adapter}"), "ready")?;
+        // Others are served meanwhile, and it is still there afterwards.
+        Process::start(&format!("sender {port} {COUNT} 100 unsettled 10 {adapter}"))?.finish()?;
         assert!(idle.child.try_wait()?.is_none());
     }
     Ok(())
