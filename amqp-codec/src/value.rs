@@ -191,7 +191,7 @@ impl Value {
         if let Self::Boolean(value) = self { Some(*value) } else { None }
     }
 
-    /// An unsigned integer of any width.
+    /// An unsigned integer of any width; `None` for signed ones.
     pub fn as_u64(&self) -> Option<u64> {
         match *self {
             Self::Ubyte(value) => Some(value.into()),
@@ -202,7 +202,7 @@ impl Value {
         }
     }
 
-    /// A signed integer of any width.
+    /// A signed integer of any width; `None` for unsigned ones.
     pub fn as_i64(&self) -> Option<i64> {
         match *self {
             Self::Byte(value) => Some(value.into()),

@@ -1,7 +1,6 @@
 //! Why things end: what the peer broke, and one cause for every endpoint.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::fmt;
@@ -229,12 +228,7 @@ impl CloseReason {
         match &*self.cause {
             Cause::Local(error) | Cause::Remote(error) => error.clone().map(Box::new),
             Cause::Violation(violation) => Some(Box::new(violation.to_error())),
-            Cause::Sasl(code) => {
-                let text =
-                    code.map_or_else(|| "SASL failed".to_string(), |code| format!("SASL failed: {code:?}"));
-                Some(Box::new(Error::new(ErrorCondition::UNAUTHORIZED_ACCESS, text)))
-            }
-            Cause::NoMechanism => {
+            Cause::Header(Some(ProtocolHeader::SASL)) | Cause::Sasl(_) | Cause::NoMechanism => {
                 Some(Box::new(Error::new(ErrorCondition::UNAUTHORIZED_ACCESS, self.to_string())))
             }
             Cause::Header(_) => Some(Box::new(Error::new(ErrorCondition::FRAMING_ERROR, self.to_string()))),
@@ -280,7 +274,11 @@ impl fmt::Display for CloseReason {
             Cause::Local(Some(error)) => write!(f, "closed: {error}"),
             Cause::Remote(Some(error)) => write!(f, "closed by the peer: {error}"),
             Cause::Violation(violation) => write!(f, "the peer broke a rule: {violation}"),
-            Cause::Sasl(Some(code)) => write!(f, "SASL failed: {code:?}"),
+            Cause::Sasl(Some(SaslCode::SysPerm)) => f.write_str("SASL failed: the peer cannot authenticate (sys-perm)"),
+            Cause::Sasl(Some(SaslCode::Sys | SaslCode::SysTemp)) => {
+                f.write_str("SASL failed: the peer cannot authenticate at the moment (sys)")
+            }
+            Cause::Sasl(Some(_)) => f.write_str("SASL failed: wrong user or password (auth)"),
             Cause::Sasl(None) => f.write_str("SASL failed: the peer broke off, or broke a rule"),
             Cause::NoMechanism => f.write_str(
                 "no SASL mechanism can be used: none in common, or a password over a transport that is not encrypted",

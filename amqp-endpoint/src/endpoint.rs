@@ -35,8 +35,8 @@ pub trait Endpoint: Clone + Into<AnyEndpoint> {
     ///
     /// # Errors
     /// The operation yields why it is over, where that comes first: a refused link is an error.
-    fn sync(&self) -> Sync {
-        Sync(Watch::new(self.clone()))
+    fn sync(&self) -> Syncing {
+        Syncing(Watch::new(self.clone()))
     }
 
     /// Waits until it is over, and yields why.
@@ -165,9 +165,9 @@ impl Drop for Watch {
 
 /// Waits until an endpoint is open, see [`Endpoint::sync`].
 #[must_use = "nothing is waited for unless it is awaited"]
-pub struct Sync(Watch);
+pub struct Syncing(Watch);
 
-impl Future for Sync {
+impl Future for Syncing {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

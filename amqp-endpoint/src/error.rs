@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use amqp_core::codec::{Error as Condition, ErrorCondition};
+use amqp_core::codec::{Error as Condition, ErrorCondition, ProtocolHeader};
 use amqp_core::{Cause, CloseReason, Exhausted, Scope, StateError};
 
 use crate::address::{Address, AddressError};
@@ -74,9 +74,11 @@ impl Error {
         match self {
             _ if self.is_clean() => Fault::Nobody,
             Self::Address(_) | Self::Disconnected(_) | Self::Exhausted(_) | Self::State(_) => Fault::Local,
+            Self::Connect { error, .. } if error.kind() == io::ErrorKind::InvalidInput => Fault::Local,
             Self::Connect { .. } | Self::Lost { .. } => Fault::Transport,
             Self::Closed(reason) => match reason.cause() {
                 Cause::Local(_) | Cause::Sasl(Some(_)) | Cause::NoMechanism => Fault::Local,
+                Cause::Header(Some(header)) if *header == ProtocolHeader::SASL => Fault::Local,
                 Cause::Timeout | Cause::TransportLost => Fault::Transport,
                 _ => Fault::Peer,
             },

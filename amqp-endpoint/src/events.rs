@@ -20,6 +20,7 @@ impl State {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Authenticate => self.arrived(Arrival::Authentication),
+            Event::Authenticated => self.authenticated = true,
             Event::Opening => self.arrived(Arrival::Connection),
             Event::Opened => self.connection.change(EndpointState::Open, &mut self.after),
             Event::SessionOpening(id) => self.on_session_opening(id),

@@ -41,15 +41,16 @@ pub enum Incoming {
 }
 
 impl Incoming {
-    /// Accepts it, whatever it is, with default options. The handles are dropped: links close with them, so this is for
-    /// connections, sessions and clients.
+    /// For whatever a server does not look at: lets the client in, accepts its connection and its sessions, and refuses its
+    /// links, because there would be nobody to use them.
     pub fn accept(self) {
         match self {
             Self::Authentication(it) => drop(it.accept()),
             Self::Connection(it) => drop(it.accept()),
             Self::Session(it) => drop(it.accept()),
-            Self::Sender(it) => drop(it.accept()),
-            Self::Receiver(it) => drop(it.accept()),
+            link @ (Self::Sender(_) | Self::Receiver(_)) => {
+                link.reject(Condition::new(ErrorCondition::NOT_FOUND, "there is no such node"));
+            }
         }
     }
 
@@ -145,6 +146,15 @@ impl Authentication {
     /// Where it has gone meanwhile.
     pub fn accept(self) -> Result<(), Error> {
         self.accept_with(None)
+    }
+
+    /// The client is `user`: for mechanisms other than PLAIN, or where the name is another than the one it gave.
+    ///
+    /// # Errors
+    /// Where it has gone meanwhile.
+    pub fn accept_as(self, user: impl Into<String>) -> Result<(), Error> {
+        self.connection.shared().look(|state| state.user = Some(user.into()));
+        self.answer(SaslAnswer::Accept(None))
     }
 
     /// The client is who it says; the mechanism's last message goes with that.

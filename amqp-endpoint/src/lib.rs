@@ -18,10 +18,10 @@
 //! | dropped | what happens |
 //! | --- | --- |
 //! | [`Submit`], [`SendForget`] before it is done | the message is withdrawn |
-//! | [`Send`] before its first frame is written | the message is withdrawn |
-//! | [`Send`] later, [`Submitted`] | only the wait is given up |
+//! | [`Sending`] before its first frame is written | the message is withdrawn |
+//! | [`Sending`] later, [`Submitted`] | only the wait is given up |
 //! | [`Receive`] | the message is for the next |
-//! | [`Settling`], [`Close`], [`Sync`], [`Done`] | only the wait is given up |
+//! | [`Settling`], [`Close`], [`Syncing`], [`Done`] | only the wait is given up |
 //! | an unsettled [`Delivery`] | it is released ([`Delivery::leave`] leaves it unsettled) |
 //! | [`Incoming`] | it is rejected |
 //! | last handle of a link | it closes; it is detached where its far end is durable or never expires |
@@ -78,7 +78,7 @@ mod waiters;
 mod wire;
 
 pub use address::{Address, AddressError, AddressPart, Scheme};
-pub use amqp_core::codec::{self, LazyMessage, Message, Symbol, Value};
+pub use amqp_core::codec::{self, Error as Condition, LazyMessage, Message, Symbol, Value};
 pub use amqp_core::{
     Cause, CloseReason, ConnectionOptions, Counters, Credentials, CreditMode, DeliveryKey, Direction,
     Exhausted, Instant, Limits, Outgoing, PlainCredentials, ReceiverOptions, SaslRequest, SaslServer, Scope,
@@ -92,7 +92,7 @@ pub use delivery::{Delivery, Settling};
 pub use drain::Drain;
 pub use driver::Driver;
 pub use encode::IntoOutgoing;
-pub use endpoint::{AnyEndpoint, Close, Done, Endpoint, Sync};
+pub use endpoint::{AnyEndpoint, Close, Done, Endpoint, Syncing};
 pub use error::{Error, Fault};
 pub use incoming::{
     Authentication, Incoming, IncomingConnection, IncomingReceiver, IncomingSender, IncomingSession, Next,
@@ -102,7 +102,7 @@ pub use outcome::{NotAccepted, Outcome, SentStatus, Unsent, UnsentReason};
 pub use ready::Ready;
 pub use receive::{Receive, ReceiveBatch, ReceiveError, Received, Unreadable};
 pub use receiver::Receiver;
-pub use send::{Send, SendForget, Submit, Submitted};
+pub use send::{SendForget, Sending, Submit, Submitted};
 pub use sender::Sender;
 pub use session::Session;
 pub use status::EndpointState;

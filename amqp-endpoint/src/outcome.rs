@@ -71,6 +71,15 @@ impl Outcome {
         }
     }
 
+    /// Why the link ended, where that is why the message was not acknowledged or not sent.
+    pub const fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Unacknowledged(error) => Some(error),
+            Self::Unsent(unsent) => unsent.error(),
+            _ => None,
+        }
+    }
+
     /// Every outcome but `Accepted` as an error, for `?`.
     ///
     /// # Errors
@@ -114,14 +123,38 @@ impl fmt::Display for Outcome {
 #[error("the message was not accepted: {0}")]
 pub struct NotAccepted(pub Box<Outcome>);
 
+impl NotAccepted {
+    /// Why the link ended, where that is the cause: whose fault it is, and whether to try again.
+    pub const fn error(&self) -> Option<&Error> {
+        self.0.error()
+    }
+}
+
 /// A message of which nothing was sent, and why.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("the message was not sent: {reason}")]
 pub struct Unsent {
     /// Why not.
     pub reason: UnsentReason,
     /// The message, encoded; it can be sent as it is.
     pub message: Box<Outgoing>,
+}
+
+impl Unsent {
+    /// Why the link ended, where that is the cause.
+    pub const fn error(&self) -> Option<&Error> {
+        match &self.reason {
+            UnsentReason::Closed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Without the message.
+impl fmt::Debug for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsent").field("reason", &self.reason).finish_non_exhaustive()
+    }
 }
 
 /// Why nothing of a message was sent.

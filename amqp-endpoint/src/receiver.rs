@@ -92,7 +92,7 @@ impl Receiver {
     ///
     /// # Errors
     /// The operation yields [`ReceiveError::Closed`] once the link is over and all that had arrived was taken, and
-    /// [`ReceiveError::Malformed`], with the delivery, for octets that are no message.
+    /// [`ReceiveError::Unreadable`], with the delivery, for octets that are no message.
     pub fn receive(&self) -> Receive {
         Receive::new(self.clone())
     }

@@ -198,7 +198,7 @@ impl Drop for Submitted {
 
 /// Sends a message and waits for its outcome, see [`Sender::send`].
 #[must_use = "nothing is sent unless it is awaited"]
-pub struct Send {
+pub struct Sending {
     stage: Stage,
 }
 
@@ -207,13 +207,13 @@ enum Stage {
     Accepted(Submitted),
 }
 
-impl Send {
+impl Sending {
     pub(crate) const fn new(sender: Sender, message: Outgoing) -> Self {
         Self { stage: Stage::Accepting(Submit(Accepting::new(sender, message))) }
     }
 }
 
-impl Future for Send {
+impl Future for Sending {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
@@ -231,7 +231,7 @@ impl Future for Send {
     }
 }
 
-impl Drop for Send {
+impl Drop for Sending {
     fn drop(&mut self) {
         if let Stage::Accepted(submitted) = &mut self.stage
             && !submitted.taken

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::link::{link_handle, source_address, target_address};
 use crate::outcome::{Outcome, Unsent, UnsentReason};
 use crate::ready::Ready;
-use crate::send::{Accepting, Send, SendForget, Submit, Submitted};
+use crate::send::{Accepting, SendForget, Sending, Submit, Submitted};
 use crate::sends::Interest;
 use crate::session::Session;
 use crate::state::{Place, State};
@@ -78,9 +78,10 @@ impl Sender {
     }
 
     /// Sends a message and waits for its outcome. Dropped while nothing of the message was written, it is withdrawn; later
-    /// only the waiting is given up.
-    pub fn send(&self, message: impl IntoOutgoing) -> Send {
-        Send::new(self.clone(), message.into_outgoing())
+    /// only the waiting is given up. Whoever must know which of the two it
+    /// was, after a time-out, uses [`Sender::submit`], whose [`Submitted`] says that the message is on its way.
+    pub fn send(&self, message: impl IntoOutgoing) -> Sending {
+        Sending::new(self.clone(), message.into_outgoing())
     }
 
     /// Sends a message now, where there is credit, room and nobody waiting in front.
@@ -101,7 +102,7 @@ impl Sender {
 
     /// Sends a message, once there is credit and room for it, and has its outcome with `value` put into `completions`.
     /// Where the operation itself yields an error there is no completion.
-    pub fn send_async<T: std::marker::Send + 'static>(
+    pub fn send_async<T: Send + 'static>(
         &self,
         message: impl IntoOutgoing,
         completions: &Completions<T>,
@@ -123,7 +124,7 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Sender::try_send`]; there is no completion then.
-    pub fn try_send_async<T: std::marker::Send + 'static>(
+    pub fn try_send_async<T: Send + 'static>(
         &self,
         message: impl IntoOutgoing,
         completions: &Completions<T>,

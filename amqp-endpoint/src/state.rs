@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) default_session: Option<(usize, SessionId)>,
     /// Who the client is, as far as SASL showed it.
     pub(crate) user: Option<String>,
+    /// SASL has succeeded.
+    pub(crate) authenticated: bool,
     /// What the system said of the transport.
     pub(crate) io_error: Option<Arc<io::Error>>,
     /// The transport failed: nothing more is read or written.
@@ -86,6 +88,7 @@ impl State {
             backlog: Backlog::new(allow_incoming),
             default_session: None,
             user: None,
+            authenticated: false,
             io_error: None,
             lost: false,
             disconnected: None,
@@ -162,13 +165,19 @@ impl State {
 
     /// Who the client is, as far as that is known here.
     pub(crate) fn user_name(&self) -> Option<String> {
-        if let Some(user) = &self.user {
-            return Some(user.clone());
+        let anonymous = || Some("anonymous".to_owned());
+        if !self.engine.is_server() {
+            return match &self.engine.options().credentials {
+                Some(Credentials::Plain { user, .. }) => Some(user.clone()),
+                Some(Credentials::External { .. } | Credentials::Mechanism { .. }) => None,
+                _ => anonymous(),
+            };
         }
-        match &self.engine.options().credentials {
-            Some(Credentials::Plain { user, .. }) => Some(user.clone()),
-            Some(Credentials::External { .. } | Credentials::Mechanism { .. }) => None,
-            _ => Some("anonymous".to_owned()),
+        match self.engine.sasl() {
+            Some(request) if self.authenticated && request.mechanism == *"ANONYMOUS" => anonymous(),
+            Some(_) => self.user.clone().filter(|_| self.authenticated),
+            // Without SASL, where it is not demanded and the client went on without.
+            None => self.engine.remote().and_then(|_| anonymous()),
         }
     }
 

@@ -259,7 +259,7 @@ fn completions_dropped_before_their_outcomes() {
 #[test]
 fn a_waker_that_polls_its_operation() {
     struct Poller {
-        operation: Mutex<Option<Pin<Box<amqp_endpoint::Send>>>>,
+        operation: Mutex<Option<Pin<Box<amqp_endpoint::Sending>>>>,
         outcome: Mutex<Option<Outcome>>,
     }
     impl Wake for Poller {
