@@ -90,8 +90,10 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
         while octets < WRITE
             && let Some(chunk) = self.driver.next_write(self.now())
         {
-            octets = octets.saturating_add(chunk.len());
-            self.writing.push_back(chunk);
+            if !chunk.is_empty() {
+                octets = octets.saturating_add(chunk.len());
+                self.writing.push_back(chunk);
+            }
         }
         if octets == 0 {
             if std::mem::take(&mut self.unflushed) && self.stream.as_mut().poll_flush(cx)?.is_pending() {
@@ -158,16 +160,16 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
             self.shut = true;
         }
         let Self { stream, buffer, .. } = self;
-        loop {
-            let read = buffer.lend(|buffer| {
-                let read = poll_read_buf(stream.as_mut(), cx, buffer);
-                buffer.clear();
-                read
-            });
-            if !matches!(ready!(read), Ok(1..)) {
-                return Poll::Ready(());
-            }
+        let read = buffer.lend(|buffer| {
+            let read = poll_read_buf(stream.as_mut(), cx, buffer);
+            buffer.clear();
+            read
+        });
+        if matches!(ready!(read), Ok(1..)) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        Poll::Ready(())
     }
 
     /// The transport has failed. What the peer said before may tell why.
@@ -187,25 +189,31 @@ impl<S: AsyncRead + AsyncWrite> Future for Task<S> {
             this.driver.register_writer(Waker::noop());
             let read = this.poll_read(cx);
             let write = this.poll_write(cx);
-            if write.is_pending() && !this.writing.is_empty() {
+            let (read_some, write_some) = (read.is_ready(), write.is_ready());
+            if !write_some && !this.writing.is_empty() {
                 // The peer does not read: how long that lasts counts from when the engine hears the time.
                 this.driver.on_deadline(this.now());
             }
-            let deadline = this.poll_deadline(cx);
-            let busy = read.is_ready() || write.is_ready() || deadline.is_ready();
             if let Some(error) = failure(read).or_else(|| failure(write)) {
                 this.fail(cx, error);
                 return Poll::Ready(());
             }
+            if this.driver.is_finished() && !write_some && !this.is_done() {
+                // Nothing more comes; what was taken may still be written.
+                return this.poll_patience(cx);
+            }
+            // Before the deadline is asked for: what makes it an earlier one must not find nobody to tell.
+            this.driver.register_reader(cx.waker());
+            if this.writing.is_empty() {
+                this.driver.register_writer(cx.waker());
+            } else {
+                this.driver.register_stuck_writer(cx.waker());
+            }
+            let deadline = this.poll_deadline(cx);
+            let busy = read_some || write_some || deadline.is_ready();
             if !this.is_done() {
                 if busy {
                     cx.waker().wake_by_ref();
-                } else if this.driver.is_finished() {
-                    // Nothing more comes; what was taken may still be written.
-                    return this.poll_patience(cx);
-                } else {
-                    this.driver.register_reader(cx.waker());
-                    this.driver.register_writer(cx.waker());
                 }
                 return Poll::Pending;
             }

@@ -4,15 +4,13 @@ use std::task::Waker;
 
 use smallvec::SmallVec;
 
-use crate::sends::Deliver;
-
 /// Wakers to fire, and wakers and values to drop, once the lock is free.
 #[derive(Default)]
 pub(crate) struct After {
     wake: SmallVec<[Waker; 2]>,
     retired: SmallVec<[Waker; 1]>,
-    /// Users' values may be dropped with them.
-    buried: Vec<Box<dyn Deliver>>,
+    /// Users' values, or what has them in it.
+    buried: Vec<Box<dyn Send>>,
 }
 
 impl After {
@@ -27,8 +25,8 @@ impl After {
     }
 
     /// Will be dropped.
-    pub(crate) fn bury(&mut self, place: Box<dyn Deliver>) {
-        self.buried.push(place);
+    pub(crate) fn bury(&mut self, value: impl Send + 'static) {
+        self.buried.push(Box::new(value));
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -29,9 +29,8 @@ impl ReadBuffer {
         if !self.rest.is_empty() {
             return self.use_rest(read);
         }
-        let mut buffer = LENT
-            .with(|lent| lent.try_borrow_mut().map(|mut lent| std::mem::take(&mut *lent)))
-            .unwrap_or_default();
+        let lent = LENT.try_with(|lent| lent.try_borrow_mut().map(|mut lent| std::mem::take(&mut *lent)));
+        let mut buffer = lent.ok().and_then(Result::ok).unwrap_or_default();
         if buffer.capacity() < READ / 2 {
             buffer.reserve(READ);
         }
@@ -41,7 +40,8 @@ impl ReadBuffer {
             self.rest = buffer.split();
             self.rest.reserve(READ);
         }
-        LENT.with(|lent| lent.try_borrow_mut().map(|mut lent| *lent = buffer)).ok();
+        // The thread may be ending.
+        _ = LENT.try_with(|lent| lent.try_borrow_mut().map(|mut lent| *lent = buffer));
         result
     }
 

@@ -26,7 +26,9 @@ impl State {
     /// one has written. So does who has not got as far as waiting, or is about to send.
     pub(crate) fn on_draining(&mut self, id: SenderId) {
         if self.senders.of(id).is_some_and(|it| it.waiters.len() > 0 || it.idle == Some(false)) {
-            self.draining.0.push_back((self.now + PATIENCE, id));
+            if self.draining.0.iter().all(|(_, waiting)| *waiting != id) {
+                self.draining.0.push_back((self.now + PATIENCE, id));
+            }
         } else {
             self.give_back(id);
         }

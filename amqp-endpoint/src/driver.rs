@@ -136,7 +136,14 @@ impl Driver {
     /// Who is woken when there is something to write, at once where there is now, and when the connection is finished.
     pub fn register_writer(&self, waker: &Waker) {
         let waker = waker.clone();
-        self.0.with(|state| state.wire.set_writer(waker, &mut state.after));
+        self.0.with(|state| state.wire.set_writer(waker, false, &mut state.after));
+    }
+
+    /// As [`Driver::register_writer`], for a writer that waits until the socket takes what it has: it is not woken for output,
+    /// which it looks for anyway once the socket is ready.
+    pub fn register_stuck_writer(&self, waker: &Waker) {
+        let waker = waker.clone();
+        self.0.with(|state| state.wire.set_writer(waker, true, &mut state.after));
     }
 }
 

@@ -60,7 +60,8 @@ impl IntoOutgoing for Payload {
     }
 }
 
-/// A message that is encoded already.
+/// A message that is encoded already. An owner that it was made from (`Bytes::from_owner`) may be dropped while the
+/// connection is locked: its `drop` must not use the connection.
 impl IntoOutgoing for Bytes {
     fn into_outgoing(self) -> Outgoing {
         self.into()

@@ -215,6 +215,7 @@ impl State {
                 if let Some(sender) = self.senders.get_mut(key) {
                     sender.status.end(error, after);
                     sender.waiters.wake_all(after);
+                    self.room.wake_all(after);
                 }
             }
             Place::Receiver(key, _) => {

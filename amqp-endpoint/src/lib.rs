@@ -20,10 +20,14 @@
 //! | [`Submit`], [`SendForget`] before it is done | the message is withdrawn |
 //! | [`Sending`] before its first frame is written | the message is withdrawn |
 //! | [`Sending`] later, [`Submitted`] | only the wait is given up |
-//! | [`Receive`] | the message is for the next |
+//! | [`Receive`], [`ReceiveBatch`], [`ReceiveStream`] | the message is for the next; one that has begun to arrive is released |
+//! | [`Start`], [`Ready`], [`Drain`], [`Append`] | only the wait is given up: nothing was started or added |
+//! | [`Streaming`] before it is finished | the message is aborted |
+//! | [`ReceivedStream`] | its delivery is released, the rest of it is not wanted |
+//! | [`Completion`] | the outcome is for the next |
 //! | [`Settling`], [`Close`], [`Syncing`], [`Done`] | only the wait is given up |
 //! | an unsettled [`Delivery`] | it is released ([`Delivery::leave`] leaves it unsettled) |
-//! | [`Incoming`] | it is rejected |
+//! | [`Incoming`], [`Authentication`] | it is rejected |
 //! | last handle of a link | it closes; it is detached where its far end is durable or never expires |
 //! | last handle of a session begun here | it ends |
 //! | last handle of a connection and all on it | it is flushed and closes, within `Limits::close` |

@@ -1,9 +1,11 @@
 //! How long endpoints live: as long as they have handles, and then as long as it takes to close them.
 
 use amqp_core::codec::{Attach, AttachSource, AttachTarget, Role, TerminusDurability, TerminusExpiryPolicy};
+use amqp_core::{CreditMode, ReceiverId, SenderId, SessionId};
 
 use crate::error::Error;
 use crate::state::{Place, State};
+use crate::status::EndpointState;
 
 impl State {
     /// An endpoint has a handle more.
@@ -59,6 +61,40 @@ impl State {
         if !asked_for {
             self.arrival_is_over();
         }
+    }
+
+    /// Attaches a link again that was detached when its last handle went, and is asked for by its name.
+    pub(crate) fn take_up_sender(&mut self, session: SessionId, name: &str) -> Option<(usize, SenderId)> {
+        let detached = self.senders.iter().filter(|(_, record)| record.status.is_left_detached());
+        let id = detached.map(|(id, _)| id).find(|id| {
+            let link = self.engine.sender(*id);
+            link.is_ok_and(|link| link.name() == name && link.session() == Some(session))
+        })?;
+        let key = self.senders.find(id)?;
+        self.engine.sender(id).ok()?.attach().ok()?;
+        self.change(Place::Sender(key, id), EndpointState::Opening);
+        Some((key, id))
+    }
+
+    /// As `take_up_sender`, with credit granted as `credit` says.
+    pub(crate) fn take_up_receiver(
+        &mut self,
+        session: SessionId,
+        name: &str,
+        credit: CreditMode,
+    ) -> Option<(usize, ReceiverId)> {
+        let detached = self.receivers.iter().filter(|(_, record)| record.status.is_left_detached());
+        let id = detached.map(|(id, _)| id).find(|id| {
+            let link = self.engine.receiver(*id);
+            link.is_ok_and(|link| link.name() == name && link.session() == Some(session))
+        })?;
+        let key = self.receivers.find(id)?;
+        let mut link = self.engine.receiver(id).ok()?;
+        link.attach().ok()?;
+        link.set_credit_mode(credit);
+        self.receivers.get_mut(key)?.abandoned = false;
+        self.change(Place::Receiver(key, id), EndpointState::Opening);
+        Some((key, id))
     }
 
     /// Why an endpoint is over, where it is, in place of what the engine says of a call that came too late.

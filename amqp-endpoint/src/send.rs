@@ -166,8 +166,9 @@ impl Submitted {
         connection.shared().with(|state| {
             let withdrawn =
                 state.engine.sender(self.sender.id()).ok().and_then(|mut it| it.withdraw(self.delivery));
-            if withdrawn.is_some() {
+            if let Some(message) = withdrawn {
                 state.sends.withdraw(self.key, &mut state.after);
+                state.after.bury(message);
                 self.taken = true;
             }
         });
@@ -178,6 +179,10 @@ impl Future for Submitted {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if self.taken {
+            // Its key may be another message's by now.
+            return Poll::Ready(Outcome::Unknown(None));
+        }
         let (key, shared) = (self.key, self.sender.connection().shared());
         let outcome = shared.poll(cx, |state, waker| state.sends.poll(key, waker, &mut state.after));
         outcome.map(|outcome| {

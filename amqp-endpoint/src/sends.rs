@@ -70,9 +70,13 @@ impl Sends {
             send.outcome = Some(outcome);
             return;
         }
-        if let Some(SentMessage { interest: Interest::Queue(mut queue), .. }) = self.0.remove(key) {
-            queue.deliver(outcome, after);
-            after.bury(queue);
+        match self.0.remove(key).map(|send| send.interest) {
+            Some(Interest::Queue(mut queue)) => {
+                queue.deliver(outcome, after);
+                after.bury(queue);
+            }
+            // It may have the message in it.
+            _ => after.bury(outcome),
         }
     }
 
@@ -111,7 +115,7 @@ impl Sends {
             after.retire(waker);
         }
         if known {
-            self.0.remove(key);
+            self.0.remove(key).into_iter().for_each(|send| after.bury(send.outcome));
         }
     }
 }

@@ -37,13 +37,17 @@ impl Session {
     /// Attaches a link to send on, and does not wait for the peer: [`Endpoint::sync`] does.
     ///
     /// # Errors
-    /// Where no handle is left, the link's name is taken, or the session is closing.
+    /// Where no handle is left, the link's name is taken, or the session is closing. The name of a link of this session that
+    /// was detached when its last handle went is not taken: that link is attached again, as it was.
     pub fn sender(&self, mut options: SenderOptions) -> Result<Sender, Error> {
         options.name.get_or_insert_with(|| self.link_name());
         options.auto_drain = false;
-        let attached = self.attach(|state, id| {
-            let id = state.engine.session(id)?.attach_sender(options)?;
-            let key = state.senders.insert(id, SenderRecord::new());
+        let name = options.name.clone().unwrap_or_default();
+        let attached = self.attach(|state, session| {
+            let (key, id) = match state.engine.session(session)?.attach_sender(options) {
+                Ok(id) => (state.senders.insert(id, SenderRecord::new()), id),
+                Err(error) => state.take_up_sender(session, &name).ok_or(error)?,
+            };
             state.adopt(Place::Sender(key, id));
             Ok((key, id))
         });
@@ -56,9 +60,12 @@ impl Session {
     /// As [`Session::sender`].
     pub fn receiver(&self, mut options: ReceiverOptions) -> Result<Receiver, Error> {
         options.name.get_or_insert_with(|| self.link_name());
-        let attached = self.attach(|state, id| {
-            let id = state.engine.session(id)?.attach_receiver(options)?;
-            let key = state.receivers.insert(id, ReceiverRecord::new());
+        let (name, credit) = (options.name.clone().unwrap_or_default(), options.credit);
+        let attached = self.attach(|state, session| {
+            let (key, id) = match state.engine.session(session)?.attach_receiver(options) {
+                Ok(id) => (state.receivers.insert(id, ReceiverRecord::new()), id),
+                Err(error) => state.take_up_receiver(session, &name, credit).ok_or(error)?,
+            };
             state.adopt(Place::Receiver(key, id));
             Ok((key, id))
         });

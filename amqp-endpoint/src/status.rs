@@ -52,6 +52,11 @@ impl Status {
         self.error.as_ref()
     }
 
+    /// A link that was detached and that nobody has.
+    pub(crate) fn is_left_detached(&self) -> bool {
+        self.state == EndpointState::Detached && self.handles == 0
+    }
+
     pub(crate) fn change(&mut self, state: EndpointState, after: &mut After) {
         if self.error.is_none() {
             self.state = state;

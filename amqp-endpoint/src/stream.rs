@@ -22,7 +22,7 @@ use crate::state::{Place, State};
 use crate::taking::Taking;
 use crate::waiters::Ticket;
 
-/// Waits until the beginning of a message is accepted, see [`Sender::start`].
+/// Waits until the beginning of a message is accepted, see [`Sender::start`](crate::Sender::start).
 #[must_use = "nothing is sent unless it is awaited"]
 pub struct Start(pub(crate) Accepting);
 

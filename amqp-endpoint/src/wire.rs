@@ -48,9 +48,12 @@ impl Wire {
     /// Tells the reader and the writer what there is for them.
     pub(crate) fn tell(&mut self, engine: &Connection, wants_write: bool, over: bool, after: &mut After) {
         let hurried = std::mem::take(&mut self.hurried);
-        if over || (self.reader_paused && engine.wants_read()) {
+        if (over || (self.reader_paused && engine.wants_read()))
+            && let Some(waker) = self.reader.take()
+        {
+            // Not before somebody was there to be told.
             self.reader_paused = false;
-            self.reader.take().into_iter().for_each(|waker| after.wake(waker));
+            after.wake(waker);
         }
         if over {
             self.writer.take().into_iter().for_each(|waker| after.wake(waker));
@@ -90,9 +93,11 @@ impl Wire {
         self.reader.replace(waker).into_iter().for_each(|waker| after.retire(waker));
     }
 
-    pub(crate) fn set_writer(&mut self, waker: Waker, after: &mut After) {
-        // Whoever registers has not been told.
-        self.told = Told::Nothing;
+    pub(crate) fn set_writer(&mut self, waker: Waker, stuck: bool, after: &mut After) {
+        if !stuck {
+            // Whoever registers has not been told.
+            self.told = Told::Nothing;
+        }
         self.writer.replace(waker).into_iter().for_each(|waker| after.retire(waker));
     }
 }

@@ -141,14 +141,16 @@ impl Connection {
 
     fn on_close_timeout(&mut self) {
         match &mut self.close {
-            Some(intent) if !intent.written => {
+            Some(intent) if !intent.written && !intent.at_once => {
                 // What could not be sent until now is not waited for any longer.
                 intent.at_once = true;
-                let error = intent.error.clone();
-                self.over(Cause::Local(error));
+                self.over(Cause::Timeout);
                 self.timers.set(Timer::Close, self.endpoints.cx.now + self.endpoints.cx.limits.close);
             }
-            _ => self.fail(Cause::Timeout),
+            _ => {
+                self.endpoints.cx.out.discard();
+                self.fail(Cause::Timeout);
+            }
         }
     }
 
