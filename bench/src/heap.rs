@@ -1,12 +1,8 @@
-//! The heap, counted: the allocator of the whole program, and what has been asked of it.
+//! The heap, counted where the program's allocator is `stats_alloc`'s: what has been asked of it.
 
-use std::alloc::System;
 use std::ops::{AddAssign, Sub};
 
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-
-#[global_allocator]
-static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+use stats_alloc::INSTRUMENTED_SYSTEM;
 
 /// What the program asked of the heap in some stretch of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +18,7 @@ pub struct Heap {
 impl Heap {
     /// All of it since the program began.
     fn so_far() -> Self {
-        let stats = COUNTED.stats();
+        let stats = INSTRUMENTED_SYSTEM.stats();
         let signed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let allocated = signed(stats.bytes_allocated);
         Self {

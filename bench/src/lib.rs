@@ -1,7 +1,7 @@
 //! Measures the engine without sockets: two ends of a connection in one thread that hand each other their octets.
 //!
-//! [`engine`] measures the life of a message, [`memory`] what idle connections and links hold. Whatever uses this crate
-//! has its allocations counted by [`heap`].
+//! [`engine`] measures the life of a message, [`memory`] what idle connections and links hold. A program
+//! whose allocations [`heap`] is to count has `stats_alloc`'s allocator.
 
 pub mod engine;
 pub mod heap;

@@ -2,12 +2,17 @@
 //!
 //! Time is measured, not asserted: see `docs/performance.md`.
 
+use std::alloc::System;
 use std::hint::black_box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use amqp_bench::engine::{self, Settlement};
 use amqp_bench::heap::Heap;
 use amqp_bench::memory;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Allocations are counted for the whole process: one test at a time.
 fn alone() -> MutexGuard<'static, ()> {
