@@ -135,10 +135,8 @@ impl Attempt {
 
     /// Host and port. The error of an address that is none is found by [`Attempt::finish`].
     fn target(&self) -> io::Result<(String, u16)> {
-        match &self.address {
-            Ok(address) if !address.is_encrypted() => Ok((address.host().to_owned(), address.port())),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "amqps needs a TLS stream to connect over")),
-        }
+        let address = self.address.as_ref().map_err(|_| io::ErrorKind::InvalidInput)?;
+        address.plain_tcp().map(|(host, port)| (host.to_owned(), port))
     }
 
     fn time(&self) -> Duration {

@@ -1,11 +1,15 @@
 //! How connections are made.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use amqp_endpoint::{Address, AddressError, Connection, ConnectionOptions, Container, Driver, Error};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::time::{Instant, timeout};
 
 use crate::task::Task;
 
@@ -70,19 +74,8 @@ impl Dial for Container {
         A: TryInto<Address, Error: Into<AddressError>> + Send,
     {
         let address = address.try_into().map_err(|error| Error::Address(error.into()))?;
-        let failed = |error| Error::connect(&address, error);
-        if address.is_encrypted() {
-            return Err(failed(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "amqps needs a TLS stream to connect over",
-            )));
-        }
-        let stream = TcpStream::connect((address.host(), address.port()));
-        let stream = match tokio::time::timeout(options.limits.handshake, stream).await {
-            Ok(stream) => stream.map_err(failed)?,
-            Err(_) => return Err(failed(io::ErrorKind::TimedOut.into())),
-        };
-        stream.set_nodelay(true).map_err(failed)?;
+        let stream = connect(&address, options.limits.handshake).await;
+        let stream = stream.map_err(|error| Error::connect(&address, error))?;
         Ok(self.connect(stream, address.complete(options)))
     }
 
@@ -105,6 +98,24 @@ impl Dial for Container {
         stream.set_nodelay(true)?;
         Ok(self.serve(stream, options))
     }
+}
+
+/// Tries one address of the host after the other. One that does not answer leaves their shares of the time to the others.
+async fn connect(address: &Address, time: Duration) -> io::Result<TcpStream> {
+    let until = Instant::now().checked_add(time);
+    let left = || until.map_or(time, |until| until.saturating_duration_since(Instant::now()));
+    let found = timeout(time, lookup_host(address.plain_tcp()?)).await??;
+    let mut addresses: VecDeque<SocketAddr> = found.collect();
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    while let Some(address) = addresses.pop_front() {
+        let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
+        match timeout(left() / shares, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return stream.set_nodelay(true).map(|()| stream),
+            Ok(Err(error)) => failed = error,
+            Err(passed) => failed = passed.into(),
+        }
+    }
+    Err(failed)
 }
 
 fn run<S>(stream: S, (connection, driver): (Connection, Driver)) -> Connection

@@ -1,21 +1,16 @@
 //! The task that moves a connection's octets.
 
-use std::collections::VecDeque;
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use amqp_endpoint::{Driver, Instant, ReadBuffer};
-use bytes::{Buf, Bytes, BytesMut};
+use amqp_endpoint::{Driver, Instant, ReadBuffer, WriteQueue};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant as Clock, Sleep, sleep_until};
 
-/// Octets that are taken for one write.
-const WRITE: usize = 128 * 1024;
-/// Pieces that go into one write.
-const PIECES: usize = 16;
 /// How long the peer may take to close the transport after this side did, so that nothing it was told is lost.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -25,8 +20,7 @@ pub(crate) struct Task<S> {
     driver: Driver,
     origin: Clock,
     buffer: ReadBuffer,
-    /// Taken and not written.
-    writing: VecDeque<Bytes>,
+    writing: WriteQueue,
     unflushed: bool,
     timer: Pin<Box<Sleep>>,
     /// The peer sends no more.
@@ -45,7 +39,7 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
             driver,
             origin,
             buffer: ReadBuffer::new(),
-            writing: VecDeque::new(),
+            writing: WriteQueue::new(),
             unflushed: false,
             timer: Box::pin(sleep_until(origin)),
             read_to_end: false,
@@ -86,41 +80,21 @@ impl<S: AsyncRead + AsyncWrite> Task<S> {
 
     /// One write of all there is; ready where it wrote something.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut octets: usize = self.writing.iter().map(Bytes::len).sum();
-        while octets < WRITE
-            && let Some(chunk) = self.driver.next_write(self.now())
-        {
-            if !chunk.is_empty() {
-                octets = octets.saturating_add(chunk.len());
-                self.writing.push_back(chunk);
-            }
-        }
-        if octets == 0 {
+        let now = self.now();
+        self.writing.fill(&self.driver, now);
+        if self.writing.is_empty() {
             if std::mem::take(&mut self.unflushed) && self.stream.as_mut().poll_flush(cx)?.is_pending() {
                 self.unflushed = true;
             }
             return Poll::Pending;
         }
-        let mut pieces = [IoSlice::new(&[]); PIECES];
-        let mut used: usize = 0;
-        for (piece, chunk) in pieces.iter_mut().zip(&self.writing) {
-            *piece = IoSlice::new(chunk);
-            used = used.saturating_add(1);
-        }
-        let pieces = pieces.get(..used).unwrap_or_default();
-        let mut written = ready!(self.stream.as_mut().poll_write_vectored(cx, pieces))?;
+        let Self { stream, writing, .. } = self;
+        let written = ready!(writing.offer(|pieces| stream.as_mut().poll_write_vectored(cx, pieces)))?;
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         self.unflushed = true;
-        while let Some(chunk) = self.writing.front_mut().filter(|_| written > 0) {
-            let part = chunk.len().min(written);
-            chunk.advance(part);
-            written = written.saturating_sub(part);
-            if chunk.is_empty() {
-                self.writing.pop_front();
-            }
-        }
+        self.writing.advance(written);
         Poll::Ready(Ok(()))
     }
 

@@ -6,6 +6,7 @@ mod parse;
 use core::convert::Infallible;
 use core::fmt;
 use core::str::FromStr;
+use std::io;
 use std::net::SocketAddr;
 
 use amqp_core::{ConnectionOptions, Credentials};
@@ -118,6 +119,19 @@ impl Address {
         match self.host.contains(':') {
             true => format!("[{}]:{}", self.host, self.port),
             false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// Host and port, for a connection over TCP that nothing encrypts.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) where the scheme is `amqps`.
+    pub fn plain_tcp(&self) -> io::Result<(&str, u16)> {
+        match self.scheme {
+            Scheme::Amqp => Ok((&self.host, self.port)),
+            Scheme::Amqps => {
+                Err(io::Error::new(io::ErrorKind::InvalidInput, "amqps needs a TLS stream to connect over"))
+            }
         }
     }
 

@@ -272,14 +272,14 @@ macro_rules! incoming_link {
                 self.accept_with($options::default())
             }
 
-            /// Accepts it: what `options` leave open is as the peer wishes. A dynamic node gets `dynamic_address`, and a
-            /// new one where that is not set.
+            /// Accepts it: what `options` leave open is as the peer wishes. A dynamic node gets `dynamic_address`, and
+            #[doc = concat!("[`", stringify!($incoming), "::new_address`] where that is not set.")]
             pub fn accept_with(mut self, mut options: $options) -> $link {
                 self.answered = true;
-                let connection = self.session.connection();
                 if self.is_dynamic() {
-                    options.dynamic_address.get_or_insert_with(|| connection.container().link_name());
+                    options.dynamic_address.get_or_insert_with(|| self.new_address());
                 }
+                let connection = self.session.connection();
                 let place = Place::$link(self.key, self.id);
                 connection.shared().with(|state| {
                     // Where the peer has gone meanwhile, the link knows why.
@@ -288,6 +288,14 @@ macro_rules! incoming_link {
                     }
                 });
                 $link::new(self.session.clone(), self.key, self.id)
+            }
+
+            /// An address for a dynamic node that no other has. It tells the peer's container and the link's name (§3.5.3).
+            pub fn new_address(&self) -> Str {
+                let connection = self.session.connection();
+                let peer = connection.remote().map(|open| open.container_id).unwrap_or_default();
+                let (name, unique) = (self.name(), connection.container().link_name());
+                Str::from(format!("{peer}/{name}/{unique}"))
             }
 
             /// Rejects it: the peer gets an attach without terminus, and a detach with `error` (§2.6.3).

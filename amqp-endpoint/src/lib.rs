@@ -45,7 +45,6 @@
 mod address;
 mod after;
 mod backlog;
-mod buffer;
 mod completions;
 mod connection;
 mod container;
@@ -63,6 +62,7 @@ mod lifetime;
 mod link;
 mod outcome;
 mod progress;
+mod read_buffer;
 mod ready;
 mod receive;
 mod receiver;
@@ -80,6 +80,7 @@ mod taking;
 mod trace;
 mod waiters;
 mod wire;
+mod write_queue;
 
 pub use address::{Address, AddressError, AddressPart, Scheme};
 pub use amqp_core::codec::{self, Error as Condition, LazyMessage, Message, Symbol, Value};
@@ -88,7 +89,6 @@ pub use amqp_core::{
     Exhausted, Instant, Limits, Outgoing, PlainCredentials, ReceiverOptions, SaslRequest, SaslServer, Scope,
     SendErrorReason, SenderOptions, SessionOptions, StateError, Trace, TransportFacts, Unresolved, Violation,
 };
-pub use buffer::ReadBuffer;
 pub use completions::{Completion, Completions};
 pub use connection::Connection;
 pub use container::Container;
@@ -103,6 +103,7 @@ pub use incoming::{
 };
 pub use layer::Layer;
 pub use outcome::{NotAccepted, Outcome, SentStatus, Unsent, UnsentReason};
+pub use read_buffer::ReadBuffer;
 pub use ready::Ready;
 pub use receive::{Receive, ReceiveBatch, ReceiveError, Received, Unreadable};
 pub use receiver::Receiver;
@@ -111,3 +112,4 @@ pub use sender::Sender;
 pub use session::Session;
 pub use status::EndpointState;
 pub use stream::{Append, NextPart, ReceiveStream, ReceivedStream, Start, Streaming};
+pub use write_queue::WriteQueue;

@@ -6,12 +6,11 @@
 //!                          └──────── told ────────────┤
 //!                                                     └ amqp-write: 1 ms later, what got stuck, deadlines, the end
 //! ```
-//! `output` is who writes when, `queue` what was taken and not written, `alarm` when the writing thread has its next turn,
+//! `output` is who writes when, `alarm` when the writing thread has its next turn,
 //! `reader` and `writer` the threads, `stream` what they can work with.
 
 mod alarm;
 mod output;
-mod queue;
 mod reader;
 mod stream;
 mod writer;

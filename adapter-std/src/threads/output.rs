@@ -1,17 +1,16 @@
 //! Who writes, and when.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 use std::task::Wake;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use amqp_endpoint::{Driver, Instant};
+use amqp_endpoint::{Driver, Instant, WriteQueue};
 
 use super::WRITE_TIME;
 use super::alarm::Alarm;
-use super::queue::{Queue, Wrote};
 use super::stream::Stream;
 
 /// How long others leave the writing to the writing thread after the peer did not read for [`WRITE_TIME`].
@@ -30,7 +29,7 @@ pub(super) struct Output<S> {
 
 struct Socket<S> {
     stream: S,
-    queue: Queue,
+    queue: WriteQueue,
     /// The writing thread is at it, and goes on until all is written.
     stuck: bool,
     /// Only the writing thread writes until then.
@@ -51,7 +50,7 @@ pub(super) enum Progress {
 
 impl<S: Stream> Output<S> {
     pub(super) fn new(stream: S, driver: Driver) -> Self {
-        let (queue, wary_until) = (Queue::default(), Instant::ORIGIN);
+        let (queue, wary_until) = (WriteQueue::new(), Instant::ORIGIN);
         let socket = Socket { stream, queue, stuck: false, wary_until, failed: None };
         Self {
             driver,
@@ -92,7 +91,7 @@ impl<S: Stream> Output<S> {
                 return self.alarm.at_once();
             }
             self.wanted.store(false, Ordering::Relaxed);
-            let progress = self.write(&mut socket, Some(until));
+            let progress = self.write(&mut socket, until);
             drop(socket);
             if progress != Progress::Done {
                 return self.alarm.at_once();
@@ -106,7 +105,7 @@ impl<S: Stream> Output<S> {
     pub(super) fn write_on(&self) -> Progress {
         loop {
             self.wanted.store(false, Ordering::Relaxed);
-            let progress = self.write(&mut self.lock(), None);
+            let progress = self.write(&mut self.lock(), self.alarm.now() + WRITE_TIME);
             fence(Ordering::SeqCst);
             if progress != Progress::Done || !self.wanted.load(Ordering::Relaxed) {
                 return progress;
@@ -129,21 +128,21 @@ impl<S: Stream> Output<S> {
         socket.failed.take()
     }
 
-    /// One holder of the socket at a time: writes until nothing is left, it gets stuck, or the time has come.
-    fn write(&self, socket: &mut Socket<S>, until: Option<Instant>) -> Progress {
+    /// One holder of the socket at a time: writes until nothing is left, the peer does not read, or the time has come.
+    fn write(&self, socket: &mut Socket<S>, until: Instant) -> Progress {
         if socket.failed.is_some() {
             return Progress::Failed;
         }
         loop {
             let now = self.alarm.now();
-            let more = socket.queue.fill(|| self.driver.next_write(now));
+            let more = socket.queue.fill(&self.driver, now);
             if socket.queue.is_empty() {
                 break;
             }
             let Socket { stream, queue, .. } = socket;
-            match queue.write_to(stream) {
+            match write_one(queue, stream) {
                 Ok(Wrote::All) if queue.is_empty() && !more => break,
-                Ok(Wrote::All) if until.is_none_or(|until| self.alarm.now() < until) => {}
+                Ok(Wrote::All) if self.alarm.now() < until => {}
                 Ok(wrote) => {
                     socket.stuck = true;
                     if wrote == Wrote::Part {
@@ -165,6 +164,36 @@ impl<S: Stream> Output<S> {
     fn lock(&self) -> MutexGuard<'_, Socket<S>> {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrote {
+    /// All that it was given.
+    All,
+    /// A part, or nothing: the peer does not read.
+    Part,
+}
+
+fn write_one(queue: &mut WriteQueue, stream: &mut impl Stream) -> io::Result<Wrote> {
+    let (offered, done) = queue.offer(|pieces| {
+        let offered: usize = pieces.iter().map(|piece: &IoSlice<'_>| piece.len()).sum();
+        (offered, stream.write_vectored(pieces))
+    });
+    let written = match done {
+        Ok(0) if offered > 0 => return Err(io::ErrorKind::WriteZero.into()),
+        Ok(written) => written,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Wrote::All),
+        Err(error) if is_time_out(&error) => 0,
+        Err(error) => return Err(error),
+    };
+    queue.advance(written);
+    Ok(if written < offered { Wrote::Part } else { Wrote::All })
+}
+
+/// Systems differ in what they call it.
+fn is_time_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// The waker of the writing side. It does not keep the connection's threads and their stream.
