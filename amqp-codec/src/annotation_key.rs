@@ -2,6 +2,7 @@
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::code;
+use crate::map::Annotations;
 use crate::read::{Decode, Reader};
 use crate::text::{NotAscii, Symbol};
 use crate::write::{Encode, Writer};
@@ -13,6 +14,22 @@ pub enum AnnotationKey {
     Symbol(Symbol),
     /// A number.
     Ulong(u64),
+}
+
+impl AnnotationKey {
+    /// Whether a node that does not know the annotation ignores it (§3.2.10): whether the name begins with `x-opt-`.
+    pub fn is_optional(&self) -> bool {
+        matches!(self, Self::Symbol(name) if name.starts_with("x-opt-"))
+    }
+}
+
+impl Annotations {
+    /// The first annotation that is neither optional nor among those that `knows` says yes to. §3.2.10: a node that gets
+    /// one detaches the link with `amqp:not-implemented`. Nobody is asked to: peers differ in what they reserve, so that
+    /// is for a node to choose.
+    pub fn not_understood(&self, knows: impl Fn(&AnnotationKey) -> bool) -> Option<&AnnotationKey> {
+        self.iter().map(|(key, _)| key).find(|key| !key.is_optional() && !knows(key))
+    }
 }
 
 impl Decode for AnnotationKey {

@@ -12,7 +12,7 @@ use crate::write::{Encode, Writer};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use core::cmp::Ordering;
 
 /// A value with its descriptor (§1.1.2). Nothing is said about what the descriptor means.
@@ -170,6 +170,26 @@ impl Value {
     /// A described value.
     pub fn described(descriptor: impl Into<Self>, value: impl Into<Self>) -> Self {
         Self::Described(Box::new(Described { descriptor: descriptor.into(), value: value.into() }))
+    }
+
+    /// Anything else of this crate, such as a lifetime policy for the properties of a dynamic node.
+    ///
+    /// # Errors
+    /// Where it is nested deeper than values may be.
+    pub fn of(value: &impl Encode) -> Result<Self, DecodeError> {
+        let mut octets = BytesMut::new();
+        value.encode(&mut Writer::new(&mut octets));
+        Self::decode(&mut Reader::shared(&octets.freeze()))
+    }
+
+    /// The value as another type of this crate, such as [`LifetimePolicy`](crate::LifetimePolicy).
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn to<T: Decode>(&self) -> Result<T, DecodeError> {
+        let mut octets = BytesMut::new();
+        self.encode(&mut Writer::new(&mut octets));
+        T::decode(&mut Reader::shared(&octets.freeze()))
     }
 
     /// The text of a string or symbol.

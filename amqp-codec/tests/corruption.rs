@@ -1,7 +1,9 @@
 //! Every golden frame with every octet of its body replaced by every other: an error or a value, and a value that is
-//! then written reads as itself.
+//! then written reads as itself. And every golden frame whose body ends too early.
 
-use amqp_codec::{decode_performative, encode_frame};
+#![cfg(test)]
+
+use amqp_codec::{DecodeErrorKind, ErrorCondition, decode_performative, encode_frame};
 use bytes::BytesMut;
 
 /// Bodies of the golden frames, from open to close.
@@ -18,12 +20,15 @@ const BODIES: [&str; 10] = [
     "00531845",
 ];
 
+fn octets(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
 #[test]
 fn every_octet_may_be_any_other() {
     let (mut values, mut errors) = (0, 0);
     for body in BODIES {
-        let pairs = (0..body.len()).step_by(2).map(|at| u8::from_str_radix(&body[at..at + 2], 16).unwrap());
-        let whole: Vec<u8> = pairs.collect();
+        let whole = octets(body);
         for at in 0..whole.len() {
             for octet in 0..=255 {
                 let mut damaged = whole.clone();
@@ -42,4 +47,19 @@ fn every_octet_may_be_any_other() {
         }
     }
     assert!(values > 1_000 && errors > 10_000, "{values} values, {errors} errors");
+}
+
+/// TYPES-1.2-11: a body is whole when it is read, so that what is missing will not come.
+#[test]
+fn every_body_that_is_cut_short_is_an_error() {
+    for body in BODIES {
+        let whole = octets(body);
+        let (_, payload) = decode_performative(&whole).unwrap();
+        for length in 0..payload {
+            let error = decode_performative(&whole[..length]).expect_err(body);
+            assert_eq!(error.kind, DecodeErrorKind::Truncated, "{length} octets of {body}");
+            assert_eq!(error.condition(), ErrorCondition::DECODE_ERROR);
+            assert!(error.at <= length, "{error} in {length} octets of {body}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use amqp_codec::Open;
 use bytes::{Bytes, BytesMut};
 
+use crate::error::Violation;
 use crate::event::{Event, EventQueue, LinkId, SenderId, SessionId};
 use crate::options::Limits;
 use crate::output::{LARGE, Output};
@@ -14,6 +15,10 @@ use crate::time::Instant;
 /// Small payloads that are kept lie densely in chunks of at most this size.
 const ARENA: usize = 32 * 1024;
 const FIRST_ARENA: usize = 1024;
+
+/// Payloads are shared with the input until this part of `Limits::buffered_input` waits: one of [`LARGE`] octets may hold
+/// a whole read.
+const SHARED_PART: usize = 16;
 
 /// An endpoint that waits for the application's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) ready: VecDeque<SessionId>,
     /// Who waits for the application, and since when, oldest first.
     pub(crate) unanswered: VecDeque<(Instant, Unanswered)>,
+    /// Octets of the begins and attaches of the peer whose sessions and links are there.
+    pub(crate) described: usize,
     /// Octets of deliveries that have arrived and not been taken.
     pub(crate) buffered: usize,
     /// How many of them belong to deliveries that can be taken.
@@ -48,6 +55,8 @@ pub(crate) struct Context {
     pub(crate) starved: VecDeque<SessionId>,
     arena: BytesMut,
     arena_size: usize,
+    /// Octets of the chunks that were begun since nothing was buffered: what is kept of them holds no more than that.
+    arena_spent: usize,
 }
 
 impl Context {
@@ -60,6 +69,7 @@ impl Context {
             remote_open: None,
             ready: VecDeque::new(),
             unanswered: VecDeque::new(),
+            described: 0,
             buffered: 0,
             takeable: 0,
             queued: 0,
@@ -68,6 +78,7 @@ impl Context {
             starved: VecDeque::new(),
             arena: BytesMut::new(),
             arena_size: FIRST_ARENA,
+            arena_spent: 0,
         }
     }
 
@@ -75,6 +86,24 @@ impl Context {
     #[inline]
     pub(crate) fn output_is_full(&self) -> bool {
         self.out.len().saturating_add(self.queued_octets) >= self.limits.buffered_output
+    }
+
+    /// The peer describes an endpoint in so many octets.
+    ///
+    /// # Errors
+    /// Where it has described too much.
+    pub(crate) fn describe(&mut self, octets: usize) -> Result<(), Violation> {
+        let described = self.described.saturating_add(octets);
+        if described > self.limits.descriptions {
+            return Err(Violation::Descriptions);
+        }
+        self.described = described;
+        Ok(())
+    }
+
+    /// So many octets describe nothing any more.
+    pub(crate) fn forget(&mut self, octets: usize) {
+        self.described = self.described.saturating_sub(octets);
     }
 
     pub(crate) fn event(&mut self, event: Event) {
@@ -94,14 +123,36 @@ impl Context {
     /// octets that holds a whole read buffer costs the whole read buffer.
     #[inline]
     pub(crate) fn keep(&mut self, octets: &[u8], shared: Option<&Bytes>) -> Bytes {
-        if octets.len() < LARGE {
-            if self.arena.capacity().saturating_sub(self.arena.len()) < octets.len() {
-                self.arena.reserve(self.arena_size.max(octets.len()));
-                self.arena_size = self.arena_size.saturating_mul(2).min(ARENA);
-            }
-            self.arena.extend_from_slice(octets);
-            return self.arena.split().freeze();
+        if octets.len() >= LARGE {
+            return self.keep_large(octets, shared);
         }
+        let room = self.arena.capacity().saturating_sub(self.arena.len());
+        if room < octets.len() && !self.begin_chunk(octets.len()) {
+            return Bytes::copy_from_slice(octets);
+        }
+        self.arena.extend_from_slice(octets);
+        self.arena.split().freeze()
+    }
+
+    /// Makes room for a small payload; false where it should lie alone, because what waits may hold too many chunks: one
+    /// small payload that is not taken holds a whole one.
+    #[cold]
+    fn begin_chunk(&mut self, octets: usize) -> bool {
+        if self.buffered == 0 {
+            self.arena_spent = 0;
+        }
+        if self.arena_spent >= self.limits.buffered_input {
+            return false;
+        }
+        let size = self.arena_size.max(octets);
+        self.arena.reserve(size);
+        self.arena_spent = self.arena_spent.saturating_add(size);
+        self.arena_size = self.arena_size.saturating_mul(2).min(ARENA);
+        true
+    }
+
+    fn keep_large(&self, octets: &[u8], shared: Option<&Bytes>) -> Bytes {
+        let shared = shared.filter(|_| self.buffered < self.limits.buffered_input / SHARED_PART);
         shared.map_or_else(|| Bytes::copy_from_slice(octets), |whole| whole.slice_ref(octets))
     }
 }

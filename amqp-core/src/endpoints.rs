@@ -13,9 +13,11 @@ use crate::event::{DeliveryKey, Event, LinkId, ReceivedKey, ReceiverId, SenderId
 use crate::link::LinkEndpoint;
 use crate::link::receiver::ReceiverEndpoint;
 use crate::link::sender::SenderEndpoint;
+use crate::numbers::Numbers;
 use crate::options::ConnectionOptions;
 use crate::session::SessionEndpoint;
 use crate::slots::Slots;
+use crate::steps::step;
 use crate::table::Table;
 
 /// Sessions, links and deliveries of one connection, with what they share.
@@ -27,6 +29,7 @@ pub(crate) struct Endpoints {
     pub(crate) incoming: Slots<ReceivedKey, IncomingDelivery>,
     /// §2.5.1: channels are chosen by each side for what it sends.
     pub(crate) channels_out: Table<SessionId>,
+    pub(crate) own_channels: Numbers,
     pub(crate) channels_in: Table<SessionId>,
     /// §2.6.1: names are unique for a direction. Links that wait for their name are not in it.
     pub(crate) names: BTreeSet<(Str, LinkId)>,
@@ -50,6 +53,7 @@ impl Endpoints {
             outgoing: Slots::new(),
             incoming: Slots::new(),
             channels_out: Table::new(),
+            own_channels: Numbers::default(),
             channels_in: Table::new(),
             names: BTreeSet::new(),
             options: Box::new(options),
@@ -83,7 +87,8 @@ impl Endpoints {
     /// The links of this role and name, on whatever session.
     pub(crate) fn links_named(&self, role: Role, name: &Str) -> impl Iterator<Item = LinkId> + use<'_> {
         let (name, first) = (name.clone(), (name.clone(), LinkId::FIRST));
-        let named = self.names.range(first..).take_while(move |(other, _)| *other == name);
+        let named =
+            self.names.range(first..).inspect(|_| step()).take_while(move |(other, _)| *other == name);
         named.map(|(_, id)| *id).filter(move |id| id.role() == role)
     }
 
@@ -202,6 +207,7 @@ impl Endpoints {
             }
         };
         if let Some(link) = removed {
+            self.cx.forget(link.described);
             self.names.remove(&(link.local.name.clone(), id));
             if let Some(session) = self.sessions.get_mut(link.session) {
                 session.links.remove(&id);
@@ -212,12 +218,11 @@ impl Endpoints {
 
     /// Frees a session that is over once its end and all its links have been read.
     pub(crate) fn reap_session(&mut self, id: SessionId) {
-        if self
-            .sessions
-            .get(id)
-            .is_some_and(|it| it.farewell && it.links.is_empty() && it.channel_out.is_none())
-        {
-            self.sessions.remove(id);
+        if self.sessions.get(id).is_some_and(|it| {
+            it.farewell && it.links.is_empty() && it.channel_out.is_none() && it.channel_in.is_none()
+        }) {
+            let removed = self.sessions.remove(id);
+            self.cx.forget(removed.map_or(0, |session| session.described));
         }
     }
 

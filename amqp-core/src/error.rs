@@ -101,6 +101,8 @@ violations! {
     HandleInUse(u32) = Session HANDLE_IN_USE "handle is attached already"
     /// More links than `Limits::links`.
     TooManyLinks = Session RESOURCE_LIMIT_EXCEEDED "too many links"
+    /// Begins and attaches of more octets than `Limits::descriptions`.
+    Descriptions = Session RESOURCE_LIMIT_EXCEEDED "sessions and links are described at too great a length"
     /// §2.7.3: a sender's attach without initial-delivery-count.
     InitialDeliveryCount = Session INVALID_FIELD "attach of a sender without initial-delivery-count"
     /// §2.7.4: the receiver's delivery-count is ahead of ours.
@@ -131,8 +133,10 @@ violations! {
     Unsettled = Link RESOURCE_LIMIT_EXCEEDED "too many unsettled deliveries"
     /// §2.6.1: another attach took the link's name.
     Stolen = Link STOLEN "another attach has the same name"
-    /// §3.5.3: dynamic with an address, or dynamic-node-properties without dynamic.
+    /// §3.5.3: dynamic with an address.
     DynamicAddress = Link INVALID_FIELD "dynamic node with an address"
+    /// §3.5.3: dynamic-node-properties without dynamic, or with a lifetime-policy that is none.
+    NodeProperties = Link INVALID_FIELD "dynamic-node-properties without dynamic, or of a wrong type"
     /// §2.6.1: a terminus of an unknown kind.
     Terminus = Link NOT_IMPLEMENTED "unknown kind of terminus"
 }

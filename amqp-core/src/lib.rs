@@ -93,12 +93,14 @@ mod endpoints;
 mod error;
 mod event;
 mod link;
+mod numbers;
 mod options;
 mod output;
 mod sasl;
 mod session;
 mod slots;
 mod state;
+mod steps;
 mod table;
 mod time;
 mod timer;
@@ -119,5 +121,7 @@ pub use options::{
 pub use sasl::{PlainCredentials, SaslAnswer, SaslRequest};
 pub use session::Session;
 pub use state::{ConnectionState, LinkState, SessionState};
+#[cfg(feature = "count-steps")]
+pub use steps::steps;
 pub use time::Instant;
 pub use trace::{Direction, Trace};

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
+use crate::steps::step;
+
 /// Where a thing lies, and which of the things that have lain there it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -76,6 +78,7 @@ impl<I: Id, T> Slots<I, T> {
     /// Stores what `make` builds for its own key.
     #[inline(always)]
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(I) -> T) -> I {
+        step();
         let slot = self.free.pop().unwrap_or_else(|| {
             self.entries.push(Entry { generation: 0, value: None });
             u32::try_from(self.entries.len().saturating_sub(1)).unwrap_or(u32::MAX)
@@ -91,6 +94,7 @@ impl<I: Id, T> Slots<I, T> {
 
     #[inline]
     pub(crate) fn get(&self, id: I) -> Option<&T> {
+        step();
         let key = id.key();
         let entry = self.entries.get(key.slot as usize)?;
         entry.value.as_ref().filter(|_| entry.generation == key.generation)
@@ -98,12 +102,14 @@ impl<I: Id, T> Slots<I, T> {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: I) -> Option<&mut T> {
+        step();
         let key = id.key();
         let entry = self.entries.get_mut(key.slot as usize)?;
         entry.value.as_mut().filter(|_| entry.generation == key.generation)
     }
 
     pub(crate) fn remove(&mut self, id: I) -> Option<T> {
+        step();
         let key = id.key();
         let entry = self.entries.get_mut(key.slot as usize)?;
         if entry.generation != key.generation {
@@ -117,6 +123,7 @@ impl<I: Id, T> Slots<I, T> {
 
     /// Removes without moving what was stored.
     pub(crate) fn discard(&mut self, id: I) {
+        step();
         let key = id.key();
         if let Some(entry) = self.entries.get_mut(key.slot as usize)
             && entry.generation == key.generation
@@ -130,9 +137,14 @@ impl<I: Id, T> Slots<I, T> {
 
     /// The ids of all that is stored, in the order of their slots.
     pub(crate) fn ids(&self) -> impl Iterator<Item = I> + '_ {
-        self.entries.iter().enumerate().filter(|(_, entry)| entry.value.is_some()).map(|(slot, entry)| {
-            I::from_key(Key { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation: entry.generation })
-        })
+        self.entries.iter().inspect(|_| step()).enumerate().filter(|(_, entry)| entry.value.is_some()).map(
+            |(slot, entry)| {
+                I::from_key(Key {
+                    slot: u32::try_from(slot).unwrap_or(u32::MAX),
+                    generation: entry.generation,
+                })
+            },
+        )
     }
 }
 

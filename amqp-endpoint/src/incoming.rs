@@ -272,7 +272,8 @@ macro_rules! incoming_link {
                 self.accept_with($options::default())
             }
 
-            /// Accepts it: what `options` leave open is as the peer wishes. A dynamic node gets `dynamic_address`, and
+            /// Accepts it: what `options` leave open is as the peer wishes, apart from filters and properties of the node,
+            /// which are in force only where `options` say so. A dynamic node gets `dynamic_address`, and
             #[doc = concat!("[`", stringify!($incoming), "::new_address`] where that is not set.")]
             pub fn accept_with(mut self, mut options: $options) -> $link {
                 self.answered = true;

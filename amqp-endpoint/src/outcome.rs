@@ -29,7 +29,7 @@ pub enum Outcome {
     Released,
     /// The receiver did not process it and wants something of it changed (§3.4.5).
     Modified(Modified),
-    /// The receiver settled it with another state, or with none.
+    /// The receiver settled it with another state; or with none, where the source has no default outcome (§3.5.3).
     Unknown(Option<DeliveryState>),
     /// Some or all of it was sent, and its link ended before the receiver answered: it may have arrived or not.
     Unacknowledged(Error),

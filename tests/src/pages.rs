@@ -18,10 +18,25 @@ fn root() -> PathBuf {
 
 /// The rows of all tables of a page: the first and the last cell of each.
 pub fn rows(page: &str) -> impl Iterator<Item = (&str, &str)> {
-    page.lines().filter(|line| line.starts_with("| ")).map(|line| {
-        let mut cells = line.trim_matches('|').split('|').map(str::trim);
-        (cells.next().unwrap_or_default(), cells.next_back().unwrap_or_default())
+    cells(page).map(|cells| match cells[..] {
+        [first, .., last] => (first, last),
+        _ => (cells.first().copied().unwrap_or_default(), ""),
     })
+}
+
+/// The rows of all tables of a page, cell by cell.
+pub fn cells(page: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+}
+
+/// What stands below the heading `## name`, up to the next one of its kind.
+///
+/// # Panics
+/// Where there is no such heading.
+pub fn section<'a>(page: &'a str, name: &str) -> &'a str {
+    let begins = |section: &&str| section.lines().next() == Some(name);
+    page.split("\n## ").find(begins).expect("the section is there")
 }
 
 /// What is wrong with rows that begin with one of `ids` each, in the order of these.
@@ -98,7 +113,7 @@ fn has_test(text: &str, test: &str) -> bool {
     lines.iter().enumerate().any(|(number, line)| {
         let above = || lines.get(..number).unwrap_or_default().iter().rev();
         line.starts_with(&scenario)
-            || line.trim_start_matches("async ").starts_with(&function)
+            || line.trim_start_matches("pub(crate) ").trim_start_matches("async ").starts_with(&function)
                 && above().take_while(|above| !above.is_empty()).any(|above| is_test(above))
     })
 }

@@ -128,6 +128,34 @@ fn nothing_beats_before_our_open() {
     script.expect_empty_frame();
 }
 
+/// TRANSPORT-2.4.5-1: what counts is the open that is sent, not what was meant before the peer's was there.
+#[test]
+fn the_time_out_is_that_of_the_open() {
+    for (meant, announced) in
+        [(Some(ms(1000)), None), (Some(ms(1000)), Some(ms(9000))), (None, Some(ms(9000)))]
+    {
+        let options = |idle_time_out| {
+            let mut options = ConnectionOptions::new("engine");
+            options.idle_time_out = idle_time_out;
+            options
+        };
+        let mut script = Script::server(options(meant));
+        script.exchange_headers();
+        script.give_on(0, &peer_open());
+        script.engine.accept(options(announced)).unwrap();
+        let open: Open = script.expect_frame();
+        assert_eq!(open.idle_time_out, announced.map(|it| it.as_millis() as u32 / 2));
+        script.advance(ms(8999));
+        script.expect_nothing();
+        script.advance(ms(1));
+        if announced.is_some() {
+            script.expect_close(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+        } else {
+            script.expect_nothing();
+        }
+    }
+}
+
 /// TRANSPORT-2.4.5-5
 #[test]
 fn nothing_beats_behind_our_close() {

@@ -146,6 +146,36 @@ fn an_outcome_that_the_sender_told_does_not_change() {
     assert_eq!(updates, [(key, Some(DeliveryState::Released))]);
 }
 
+/// TRANSPORT-2.6.12-15: this side keeps to it as well, in the transfer as later, and where it settles what the receiver
+/// saw otherwise.
+#[test]
+fn an_outcome_that_this_side_told_does_not_change() {
+    for auto_settle in [true, false] {
+        let options = SenderOptions::new("node").auto_settle(auto_settle);
+        let (mut pair, link) = Pair::linked(options, ReceiverOptions::default().prefetch(10));
+        let message = Outgoing { state: Some(DeliveryState::Released), ..Bytes::from_static(b"x").into() };
+        let keys = [pair.sender(&link).send(message).unwrap(), pair.send(&link, b"y")];
+        pair.drive();
+        pair.sender(&link).update(keys[1], DeliveryState::Released).unwrap();
+        for key in keys {
+            let again = pair.sender(&link).update(key, DeliveryState::Accepted);
+            assert_eq!(again, Err(StateError::NotAsked));
+            assert_eq!(pair.sender(&link).update(key, DeliveryState::Released), Ok(()));
+        }
+        pair.drive();
+        for delivery in pair.deliveries(&link) {
+            pair.receiver(&link).update(delivery.key, DeliveryState::Accepted).unwrap();
+        }
+        pair.drive();
+        let accepted = || Resolution::Settled(Some(DeliveryState::Accepted));
+        assert_eq!(pair.outcomes(&link), keys.map(|key| (key, accepted())));
+        for key in keys {
+            assert_eq!(pair.sender(&link).settle(key).is_ok(), !auto_settle);
+        }
+        pair.finish();
+    }
+}
+
 /// MESSAGING-3.4-5, MESSAGING-3.4-6: what outcomes a source has reaches the other side, for the application to keep to.
 #[test]
 fn the_outcomes_of_a_source_can_be_read() {

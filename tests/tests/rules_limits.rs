@@ -1,14 +1,17 @@
 //! Rule 8: everything that a peer can make the engine hold is bounded, and each bound has a name.
 #![cfg(test)]
 
-use amqp_core::codec::{Attach, Begin, Close, Detach, End, ErrorCondition, Flow, Open, Payload};
+use amqp_core::codec::{
+    Attach, Begin, Close, Detach, Disposition, End, ErrorCondition, Flow, Open, Payload, Role, Serial,
+    Transfer,
+};
 use amqp_core::{
     Cause, Event, Exhausted, Limits, ReceiverOptions, SendErrorReason, SenderOptions, SessionOptions,
     Violation,
 };
 use amqp_tests::pair::{client_options, server_options};
 use amqp_tests::script::{
-    CHANNEL, Script, frame, peer_begin, peer_open, peer_receiver, peer_sender, peer_transfer,
+    CHANNEL, HANDLE, Script, frame, peer_begin, peer_open, peer_receiver, peer_sender, peer_transfer,
 };
 
 fn server(limits: Limits) -> Script {
@@ -48,7 +51,7 @@ fn links_that_come_and_go_leave_nothing_behind() {
     script.accept_session(&peer_begin(), SessionOptions::default());
     for round in 0..1000 {
         script.give(&peer_sender("link"));
-        script.give(&Detach { handle: amqp_tests::script::HANDLE, closed: true, error: None });
+        script.give(&Detach { handle: HANDLE, closed: true, error: None });
         let events = script.take_events();
         assert!(
             matches!(events[..], [Event::ReceiverOpening(_), Event::ReceiverClosed(_)]),
@@ -129,6 +132,130 @@ fn unsettled_deliveries_of_the_peer_are_bounded() {
     script.expect_nothing();
     script.give_transfer(&peer_transfer(3), b"payload");
     script.expect_detach(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+}
+
+/// What the peer says of its sessions and links is bounded over all of them, and what is gone does not count.
+#[test]
+fn descriptions_of_the_peer_are_bounded() {
+    let attach = |handle: u32, name: usize| Attach { handle, ..peer_sender(&"x".repeat(name)) };
+    let mut script = server(Limits::default().descriptions(1000_usize));
+    let session = script.accept_session(&peer_begin(), SessionOptions::default());
+    for round in 0..10 {
+        script.give(&attach(round, 600));
+        script.give(&Detach { handle: round, closed: true, error: None });
+        script.take_events();
+        assert!(!script.rest().is_empty());
+    }
+    script.give(&attach(0, 600));
+    script.give(&attach(1, 200));
+    assert_eq!((script.take_events().len(), script.engine.counters().links), (2, 2));
+    script.give(&attach(2, 200));
+    script.expect_end(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+    script.give(&End::default());
+    script.expect_event(Event::SessionEnded(session));
+    let reason = script.reason(Event::SessionEnded(session)).unwrap();
+    assert_eq!(reason.cause(), &Cause::Violation(Violation::Descriptions));
+    // All of it is free again.
+    script.take_events();
+    script.accept_session(&peer_begin(), SessionOptions::default());
+    script.give(&attach(0, 800));
+    script.expect_some(|event| matches!(event, Event::ReceiverOpening(_)).then_some(()));
+}
+
+/// A link that the peer attaches again is described once.
+#[test]
+fn a_link_that_comes_back_is_described_once() {
+    let mut script = server(Limits::default().descriptions(1000_usize));
+    script.accept_session(&peer_begin(), SessionOptions::default());
+    let name = "x".repeat(300);
+    for _ in 0..20 {
+        script.give(&Attach { handle: 0, ..peer_receiver(&name) });
+        let link = script.expect_some(|event| match event {
+            Event::SenderOpening(id) => Some(id),
+            _ => None,
+        });
+        script.engine.sender(link).unwrap().accept(SenderOptions::default()).unwrap();
+        script.expect_frame::<Attach>();
+        script.give(&Detach { handle: 0, closed: false, error: None });
+        script.rest();
+        script.expect_event(Event::SenderDetached(link));
+    }
+    assert_eq!(script.engine.counters().links, 1);
+}
+
+/// Links that are detached and may come back are links.
+#[test]
+fn links_that_are_only_detached_count() {
+    let mut script = server(Limits::default().links(3_u32));
+    script.accept_session(&peer_begin(), SessionOptions::default());
+    for name in ["a", "b", "c"] {
+        script.give(&Attach { handle: 0, ..peer_receiver(name) });
+        let link = script.expect_some(|event| match event {
+            Event::SenderOpening(id) => Some(id),
+            _ => None,
+        });
+        script.engine.sender(link).unwrap().accept(SenderOptions::default()).unwrap();
+        script.give(&Detach { handle: 0, closed: false, error: None });
+        script.rest();
+    }
+    script.give(&Attach { handle: 0, ..peer_receiver("d") });
+    script.expect_end(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+}
+
+#[test]
+fn begins_of_the_peer_are_descriptions() {
+    let capabilities = [amqp_core::codec::Symbol::new(&"x".repeat(600)).unwrap()];
+    let begin = Begin { offered_capabilities: capabilities.into_iter().collect(), ..peer_begin() };
+    let mut script = server(Limits::default().descriptions(1000_usize));
+    for _ in 0..10 {
+        script.give(&begin);
+        script.give(&End::default());
+        script.take_events();
+        script.rest();
+    }
+    script.give(&begin);
+    script.expect_some(|event| matches!(event, Event::SessionOpening(_)).then_some(()));
+    script.give_on(CHANNEL + 1, &begin);
+    let Close { error } = script.expect_frame();
+    assert_eq!(error.unwrap().condition, ErrorCondition::RESOURCE_LIMIT_EXCEEDED);
+}
+
+/// Small frames that make up a message can be taken once it is whole, so they hold the peer back instead of ending its link.
+#[test]
+fn what_came_in_small_frames_can_be_taken() {
+    let mut script = client(Limits::default().buffered_input(1000_usize));
+    let session = script.begin(SessionOptions::default(), &peer_begin());
+    let receiver = script.attach_receiver(session, ReceiverOptions::new("node"), &peer_sender("link"));
+    script.engine.receiver(receiver).unwrap().grant(10);
+    script.expect_frame::<Flow>();
+    script.give_transfer(&Transfer { more: true, ..peer_transfer(0) }, &[0; 500]);
+    script.give_transfer(&Transfer { handle: HANDLE, ..Transfer::default() }, &[0; 500]);
+    assert!(!script.engine.wants_read());
+    script.give_transfer(&peer_transfer(1), &[0; 100]);
+    script.expect_nothing();
+    let mut view = script.engine.receiver(receiver).unwrap();
+    assert_eq!(view.next_delivery().unwrap().payload.len(), 1000);
+    assert!(script.engine.wants_read());
+}
+
+/// Changes that a sender makes to deliveries and nobody looks at: the newest ones stay.
+#[test]
+fn updates_that_are_not_taken_are_bounded() {
+    let mut script = client(Limits::default().untaken_outcomes(3_u32));
+    let session = script.begin(SessionOptions::default(), &peer_begin());
+    let receiver = script.attach_receiver(session, ReceiverOptions::new("node"), &peer_sender("link"));
+    script.engine.receiver(receiver).unwrap().grant(10);
+    script.expect_frame::<Flow>();
+    let mut keys = Vec::new();
+    for id in 0..5 {
+        script.give_transfer(&peer_transfer(id), b"payload");
+        keys.push(script.engine.receiver(receiver).unwrap().next_delivery().unwrap().key);
+    }
+    let settled = Disposition { last: Some(Serial(4)), settled: true, ..Disposition::default() };
+    script.give(&Disposition { role: Role::Sender, ..settled });
+    let mut view = script.engine.receiver(receiver).unwrap();
+    let updates: Vec<_> = std::iter::from_fn(|| view.next_update()).map(|update| update.key).collect();
+    assert_eq!(updates, keys[2..]);
 }
 
 /// Rule 10: a number that the peer chooses costs the same whatever it is.

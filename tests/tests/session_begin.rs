@@ -2,12 +2,12 @@
 #![cfg(test)]
 
 use amqp_core::codec::{
-    Attach, Begin, Detach, End, Error, ErrorCondition, Fields, Flow, Multiple, Performative, Serial, Symbol,
-    Value,
+    Attach, Begin, Detach, End, Error, ErrorCondition, Fields, Flow, Multiple, Open, Performative, Serial,
+    Symbol, Value,
 };
 use amqp_core::{
-    Cause, Event, Exhausted, Gone, Limits, ReceiverOptions, SenderOptions, SessionOptions, SessionState,
-    StateError, Violation,
+    Cause, ConnectionOptions, Event, Exhausted, Gone, Limits, ReceiverOptions, SenderOptions, SessionOptions,
+    SessionState, StateError, Violation,
 };
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::{Pair, client_options, server_options};
@@ -107,6 +107,31 @@ fn the_lowest_free_channel_is_used() {
     }
 }
 
+/// TRANSPORT-2.5.1-4: where the peer accepts no channel for the answer there is none: the session is over here, and what the
+/// peer says on it before it knows breaks nothing.
+#[test]
+fn a_begin_for_which_no_channel_is_left() {
+    let mut script = Script::client(ConnectionOptions::new("engine"));
+    script.open(&Open { channel_max: 0, ..peer_open() });
+    script.begin(SessionOptions::default(), &peer_begin());
+    for _ in 0..2 {
+        script.give_on(7, &peer_begin());
+        let session = script.expect_some(|event| match event {
+            Event::SessionOpening(id) => Some(id),
+            _ => None,
+        });
+        let accepted = script.engine.session(session).unwrap().accept(SessionOptions::default());
+        assert_eq!(accepted, Err(StateError::Closed));
+        script.give_on(7, &peer_sender("link"));
+        script.expect_nothing();
+        assert_eq!(script.take_events(), [Event::SessionEnded(session)]);
+        assert_eq!(script.reason(Event::SessionEnded(session)).unwrap().cause(), &Cause::Exhausted);
+        script.give_on(7, &End::default());
+        script.expect_nothing();
+        assert_eq!(script.engine.counters().sessions, 1);
+    }
+}
+
 /// TRANSPORT-2.5.1-5
 #[test]
 fn a_sessions_frame_on_a_channel_without_a_session_closes() {
@@ -176,6 +201,34 @@ fn no_handle_is_used_above_the_peers_handle_max() {
     let mut view = script.engine.session(session).unwrap();
     assert_eq!(view.attach_sender(SenderOptions::new("node")), Err(Exhausted::Handles));
     script.expect_nothing();
+}
+
+/// TRANSPORT-2.5.1-15: where the peer accepts no handle for the answer to its attach, it hears why there is none.
+#[test]
+fn an_attach_for_which_no_handle_is_left() {
+    for detaches in [false, true] {
+        let mut script = Script::opened_client();
+        let session = script.begin(SessionOptions::default(), &Begin { handle_max: 0, ..peer_begin() });
+        script.engine.session(session).unwrap().attach_sender(SenderOptions::new("node")).unwrap();
+        script.expect_frame::<Attach>();
+        script.give(&peer_sender("link"));
+        let link = script.expect_some(|event| match event {
+            Event::ReceiverOpening(id) => Some(id),
+            _ => None,
+        });
+        if detaches {
+            script.give(&Detach { handle: HANDLE, closed: true, error: None });
+        } else {
+            let accepted = script.engine.receiver(link).unwrap().accept(ReceiverOptions::default());
+            assert_eq!(accepted, Err(StateError::Closed));
+        }
+        script.expect_end(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+        script.give(&End::default());
+        script.expect_nothing();
+        script.take_events();
+        assert_eq!(script.reason(Event::SessionEnded(session)).unwrap().cause(), &Cause::Exhausted);
+        assert_eq!(script.engine.counters().sessions, 0);
+    }
 }
 
 /// TRANSPORT-2.5.1-15

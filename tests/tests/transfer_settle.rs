@@ -92,6 +92,38 @@ fn a_settled_delivery_says_so_in_any_of_its_frames() {
     assert!(delivery.settled);
 }
 
+/// TRANSPORT-2.6.12-14: a later frame may not ask for more than the link's mode either.
+#[test]
+fn no_frame_of_a_delivery_asks_for_second_where_the_link_has_first() {
+    for frames in [1, 2] {
+        let (mut script, _) = receiving(SenderSettleMode::Unsettled, ReceiverSettleMode::First);
+        let second = Some(ReceiverSettleMode::Second);
+        if frames == 1 {
+            script.give_transfer(&Transfer { rcv_settle_mode: second, ..peer_transfer(0) }, b"x");
+        } else {
+            script.give_transfer(&Transfer { more: true, ..peer_transfer(0) }, b"x");
+            let last = Transfer { handle: HANDLE, rcv_settle_mode: second, ..Transfer::default() };
+            script.give_transfer(&last, b"y");
+        }
+        script.expect_detach(Some(ErrorCondition::INVALID_FIELD));
+    }
+}
+
+/// TRANSPORT-2.6.12-14: and any frame may ask for less.
+#[test]
+fn any_frame_of_a_delivery_may_choose_first() {
+    for (chosen, settled) in [(ReceiverSettleMode::First, true), (ReceiverSettleMode::Second, false)] {
+        let (mut script, receiver) = receiving(SenderSettleMode::Unsettled, ReceiverSettleMode::Second);
+        script.give_transfer(&Transfer { more: true, ..peer_transfer(0) }, b"x");
+        let last = Transfer { handle: HANDLE, rcv_settle_mode: Some(chosen), ..Transfer::default() };
+        script.give_transfer(&last, b"y");
+        let mut view = script.engine.receiver(receiver).unwrap();
+        let key = view.next_delivery().unwrap().key;
+        view.settle(key, DeliveryState::Accepted).unwrap();
+        assert_eq!(script.expect_frame::<Disposition>().settled, settled);
+    }
+}
+
 /// TRANSPORT-2.7.6-11: a delivery that came settled is answered by nothing, and there is nothing to settle.
 #[test]
 fn a_settled_delivery_is_not_answered() {

@@ -1,7 +1,8 @@
 //! A broker: queues in memory, made when they are first asked for.
 //!
 //! A message is accepted once it is in its queue. A full queue takes no more, so its producers get no more credit. A
-//! consumer gets a message only when it has credit for it, and the queue gets back what it does not accept.
+//! consumer gets a message only when it has credit for it, and the queue gets back what it does not accept. Durable
+//! messages are rejected, because nothing is kept when the broker ends.
 
 #[path = "../../../adapter-tokio/examples/broker/broker.rs"]
 mod broker;
@@ -81,6 +82,9 @@ fn send(queue: Link, consumer: Consumer) {
 fn receive(broker: Broker, queue: Option<Link>, receiver: Receiver) {
     loop {
         match (receiver.receive().wait(), &queue) {
+            (Ok(received), _) if broker.would_lose(&received.message) => {
+                Broker::refuse_durable(received, &receiver);
+            }
             (Ok(received), Some(queue)) => put(queue, received, &receiver),
             (Ok(received), None) => match broker.route(&received.message) {
                 Ok(queue) => put(&queue, received, &receiver),

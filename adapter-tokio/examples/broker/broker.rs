@@ -4,17 +4,27 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use amqp_endpoint::codec::{
-    AttachSource, AttachTarget, Error as Condition, ErrorCondition, Source, StdDistMode, Str,
+    Accepted, AttachSource, AttachTarget, DeliveryState, Error as Condition, ErrorCondition, Fields,
+    LifetimePolicy, Modified, Rejected, Released, Source, StdDistMode, Str, Target,
 };
 use amqp_endpoint::{
-    ConnectionOptions, IncomingReceiver, IncomingSender, LazyMessage, Receiver, ReceiverOptions, SaslServer,
-    SenderOptions, Symbol,
+    ConnectionOptions, Endpoint, IncomingReceiver, IncomingSender, LazyMessage, Received, Receiver,
+    ReceiverOptions, SaslServer, SenderOptions, Symbol, Value,
 };
 use clap::{Parser, value_parser};
 
-use crate::queue::Consumer;
-use crate::queues::{Link, Queues};
-use crate::selector::Selector;
+use super::queue::Consumer;
+use super::queues::{Link, Queues};
+use super::selector::Selector;
+
+/// What a consumer may say of a message.
+const OUTCOMES: [Symbol; 4] = [
+    Symbol::from_static(Accepted::SYMBOL),
+    REJECTED,
+    Symbol::from_static(Released::SYMBOL),
+    Symbol::from_static(Modified::SYMBOL),
+];
+const REJECTED: Symbol = Symbol::from_static(Rejected::SYMBOL);
 
 /// A broker with queues in memory
 #[derive(Parser)]
@@ -29,6 +39,9 @@ pub(crate) struct Arguments {
     /// Messages that a queue holds
     #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
     qsize: u32,
+    /// Take durable messages as well, although they are lost when the broker ends
+    #[arg(long)]
+    lose_durable: bool,
     /// Tell what happens
     #[arg(long)]
     debug: bool,
@@ -61,10 +74,11 @@ impl Broker {
     /// A client wants to receive. None where it may not.
     pub(crate) fn consumer(&self, link: IncomingSender) -> Option<(Link, Consumer)> {
         match self.source(&link) {
-            Ok((queue, selector)) => {
+            Ok((queue, selector, source)) => {
                 self.log(format_args!("{} receives from {}", link.name(), queue.address));
-                let options = SenderOptions::default().dynamic_address(Str::from(&queue.address));
-                let consumer = queue.consumer(selector, link.accept_with(options));
+                let default_outcome = default_outcome(source.default_outcome.as_deref());
+                let sender = link.accept_with(SenderOptions::default().with_source(source));
+                let consumer = queue.consumer(selector, default_outcome, sender);
                 Some((queue, consumer))
             }
             Err(error) => {
@@ -78,12 +92,11 @@ impl Broker {
     /// A client wants to send: to a queue, or where each message says. None where it may not.
     pub(crate) fn producer(&self, link: IncomingReceiver) -> Option<(Option<Link>, Receiver)> {
         match self.target(&link) {
-            Ok(queue) => {
-                let address = queue.as_ref().map_or("where each message says", |queue| &queue.address);
+            Ok((queue, target)) => {
+                let address = target.address.as_deref().unwrap_or("where each message says");
                 self.log(format_args!("{} sends to {address}", link.name()));
-                let mut options = ReceiverOptions::default().prefetch(self.arguments.credit);
-                options.dynamic_address = queue.as_ref().map(|queue| Str::from(&queue.address));
-                Some((queue, link.accept_with(options)))
+                let options = ReceiverOptions::default().prefetch(self.arguments.credit);
+                Some((queue, link.accept_with(options.with_target(target))))
             }
             Err(error) => {
                 self.log(format_args!("{} is rejected: {error}", link.name()));
@@ -101,6 +114,29 @@ impl Broker {
         }
     }
 
+    /// §3.2.1: what has to outlive the broker is not taken, because nothing does.
+    pub(crate) fn would_lose(&self, message: &LazyMessage) -> bool {
+        !self.arguments.lose_durable
+            && message.header().is_ok_and(|header| header.is_some_and(|header| header.durable))
+    }
+
+    /// Says that a durable message is not taken: of the message, where the producer can be told, and otherwise of the link.
+    pub(crate) fn refuse_durable(Received { delivery, .. }: Received, receiver: &Receiver) {
+        let text = "durable messages are not kept here: see --lose-durable";
+        let error = Condition::new(ErrorCondition::PRECONDITION_FAILED, text);
+        let may_reject = match receiver.remote().and_then(|attach| attach.source).as_deref() {
+            Some(AttachSource::Source(Source { outcomes, .. })) => {
+                outcomes.is_empty() || outcomes.contains(&REJECTED)
+            }
+            _ => true,
+        };
+        if may_reject && !delivery.is_settled() {
+            delivery.reject(Some(error));
+        } else {
+            receiver.close_with(error);
+        }
+    }
+
     /// Tells what happens.
     pub(crate) fn log(&self, what: impl Display) {
         if self.arguments.debug {
@@ -108,29 +144,71 @@ impl Broker {
         }
     }
 
-    fn source(&self, link: &IncomingSender) -> Result<(Link, Option<Selector>), Condition> {
-        let source = link.attach().source.as_deref();
-        if let Some(AttachSource::Source(Source { distribution_mode: Some(mode), .. })) = source
-            && *mode == StdDistMode::COPY
-        {
+    /// What a consumer receives from, and what that is like: what else it wished is not said, because it does not have it.
+    fn source(&self, link: &IncomingSender) -> Result<(Link, Option<Selector>, Source), Condition> {
+        let Some(AttachSource::Source(wish)) = link.attach().source.as_deref() else {
+            return Err(Condition::new(ErrorCondition::NOT_IMPLEMENTED, "only queues can be received from"));
+        };
+        if wish.distribution_mode == Some(StdDistMode::COPY) {
             return Err(Condition::new(ErrorCondition::NOT_IMPLEMENTED, "messages are moved, not copied"));
         }
-        let selector = Selector::of(source)?;
-        let queue = match link.source() {
-            _ if link.is_dynamic() => self.queues.temporary(),
-            Some(address) => self.queues.link(&address)?,
+        let selector = Selector::of(wish.filter.as_ref())?;
+        let queue = match &wish.address {
+            _ if wish.dynamic => self.queues.temporary(&link.new_address()),
+            Some(address) => self.queues.link(address)?,
             None => return Err(Condition::new(ErrorCondition::INVALID_FIELD, "a source needs an address")),
         };
-        Ok((queue, selector))
+        let source = Source {
+            address: Some(Str::from(&queue.address)),
+            dynamic: wish.dynamic,
+            dynamic_node_properties: wish.dynamic.then(temporary),
+            distribution_mode: Some(StdDistMode::MOVE),
+            filter: wish.filter.clone(),
+            default_outcome: Some(Box::new(default_outcome(wish.default_outcome.as_deref()))),
+            outcomes: OUTCOMES.into_iter().collect(),
+            ..Source::default()
+        };
+        Ok((queue, selector, source))
     }
 
-    fn target(&self, link: &IncomingReceiver) -> Result<Option<Link>, Condition> {
-        if !matches!(link.attach().target.as_deref(), Some(AttachTarget::Target(_))) {
+    /// What a producer sends to, and what that is like.
+    fn target(&self, link: &IncomingReceiver) -> Result<(Option<Link>, Target), Condition> {
+        let Some(AttachTarget::Target(wish)) = link.attach().target.as_deref() else {
             return Err(Condition::new(ErrorCondition::NOT_IMPLEMENTED, "only queues can be sent to"));
-        }
-        if link.is_dynamic() {
-            return Ok(Some(self.queues.temporary()));
-        }
-        link.target().map(|address| self.queues.link(&address)).transpose()
+        };
+        let queue = match &wish.address {
+            _ if wish.dynamic => Some(self.queues.temporary(&link.new_address())),
+            address => address.as_deref().map(|address| self.queues.link(address)).transpose()?,
+        };
+        let target = Target {
+            address: queue.as_ref().map(|queue| Str::from(&queue.address)),
+            dynamic: wish.dynamic,
+            dynamic_node_properties: wish.dynamic.then(temporary),
+            ..Target::default()
+        };
+        Ok((queue, target))
     }
+}
+
+/// What becomes of a message whose consumer does not tell: what the consumer wishes, or else, as it may have arrived, an
+/// attempt that failed.
+fn default_outcome(wish: Option<&DeliveryState>) -> DeliveryState {
+    match wish {
+        Some(
+            outcome @ (DeliveryState::Accepted
+            | DeliveryState::Rejected(_)
+            | DeliveryState::Released
+            | DeliveryState::Modified(_)),
+        ) => outcome.clone(),
+        _ => DeliveryState::Modified(Modified { delivery_failed: true, ..Modified::default() }),
+    }
+}
+
+/// The properties of temporary queues.
+fn temporary() -> Fields {
+    let lifetime = Value::of(&LifetimePolicy::DeleteOnClose).unwrap_or_default();
+    Fields::from([
+        (Symbol::from_static("lifetime-policy"), lifetime),
+        (Symbol::from_static("supported-dist-modes"), Value::Symbol(StdDistMode::MOVE)),
+    ])
 }

@@ -1,9 +1,10 @@
 //! A broker: queues in memory, made when they are first asked for.
 //!
 //! A message is accepted once it is in its queue. A full queue takes no more, so its producers get no more credit. A
-//! consumer gets a message only when it has credit for it, and the queue gets back what it does not accept.
+//! consumer gets a message only when it has credit for it, and the queue gets back what it does not accept. Durable
+//! messages are rejected, because nothing is kept when the broker ends.
 
-mod broker;
+pub(crate) mod broker;
 mod queue;
 mod queues;
 mod selector;
@@ -26,6 +27,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let broker = Broker::new(Arguments::parse());
     let listener = TcpListener::bind(broker.address()).await?;
     println!("Listening on {}", listener.local_addr()?);
+    run(broker, listener).await
+}
+
+/// Accepts clients.
+pub(crate) async fn run(broker: Broker, listener: TcpListener) -> ! {
     let container = Container::new(format!("broker[{}]", process::id()));
     loop {
         match container.accept(&listener, Broker::options()).await {
@@ -73,6 +79,9 @@ async fn send(queue: Link, consumer: Consumer) {
 async fn receive(broker: Broker, queue: Option<Link>, receiver: Receiver) {
     loop {
         match (receiver.receive().await, &queue) {
+            (Ok(received), _) if broker.would_lose(&received.message) => {
+                Broker::refuse_durable(received, &receiver);
+            }
             (Ok(received), Some(queue)) => put(queue, received, &receiver).await,
             (Ok(received), None) => match broker.route(&received.message) {
                 Ok(queue) => put(&queue, received, &receiver).await,

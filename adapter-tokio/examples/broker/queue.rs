@@ -1,4 +1,5 @@
-//! A queue in memory: first in, first out, and what a consumer did not accept goes back to where it was.
+//! A queue in memory: first in, first out, and what a consumer did not accept goes back to where it was. What is out of
+//! date is dropped when somebody would get it, or when its room is needed.
 //!
 //! Waiting is done by futures of std alone, so that every adapter can use it.
 
@@ -9,11 +10,12 @@ use std::mem::take;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
-use amqp_endpoint::codec::{DecodeError, ErrorCondition, Modified};
+use amqp_endpoint::codec::{DeliveryState, ErrorCondition};
 use amqp_endpoint::{Completions, Endpoint, LazyMessage, Outcome, Sender, UnsentReason};
 
-use crate::selector::Selector;
+use super::selector::Selector;
 
 /// A queue.
 pub(crate) struct Queue {
@@ -46,6 +48,9 @@ struct State {
 pub(crate) struct Entry {
     number: u64,
     message: LazyMessage,
+    arrived: Instant,
+    /// How long it is of use from then on.
+    ttl: Option<Duration>,
     /// Consumers that are not to have it again.
     refused_by: Vec<u64>,
 }
@@ -54,6 +59,8 @@ pub(crate) struct Entry {
 struct Sent {
     entry: Entry,
     consumer: u64,
+    /// What becomes of it where nobody tells.
+    default_outcome: DeliveryState,
 }
 
 /// A consumer of a queue.
@@ -61,6 +68,7 @@ struct Sent {
 pub(crate) struct Consumer {
     number: u64,
     selector: Option<Selector>,
+    default_outcome: DeliveryState,
     /// Where it gets messages.
     pub(crate) sender: Sender,
 }
@@ -98,9 +106,15 @@ impl Queue {
         })
     }
 
-    /// A new consumer, of the messages that `selector` lets pass.
-    pub(crate) fn consumer(&self, selector: Option<Selector>, sender: Sender) -> Consumer {
-        Consumer { number: self.lock().count(), selector, sender }
+    /// A new consumer, of the messages that `selector` lets pass. What it settles without an outcome, or leaves behind, has
+    /// the default one.
+    pub(crate) fn consumer(
+        &self,
+        selector: Option<Selector>,
+        default_outcome: DeliveryState,
+        sender: Sender,
+    ) -> Consumer {
+        Consumer { number: self.lock().count(), selector, default_outcome, sender }
     }
 
     /// Takes the first message that a consumer wants, once there is one. None where it has no credit for it any more, or its
@@ -135,10 +149,13 @@ impl Queue {
         })
     }
 
-    /// Sends a message that was taken. It comes back unless the consumer accepts or rejects it.
+    /// Sends a message that was taken, where it is not out of date by now. It comes back unless the consumer accepts or
+    /// rejects it.
     pub(crate) fn send(&self, consumer: &Consumer, mut entry: Entry) {
-        let sent = Sent { entry: entry.clone(), consumer: consumer.number };
-        if let Err(unsent) = consumer.sender.try_send_async(&entry.message, &self.outcomes, sent) {
+        let Some(message) = entry.forwarded() else { return };
+        let default_outcome = consumer.default_outcome.clone();
+        let sent = Sent { entry: entry.clone(), consumer: consumer.number, default_outcome };
+        if let Err(unsent) = consumer.sender.try_send_async(&message, &self.outcomes, sent) {
             // Another consumer may take what is too large for this one.
             if matches!(unsent.reason, UnsentReason::Refused(_)) {
                 entry.refused_by.push(consumer.number);
@@ -179,9 +196,13 @@ impl State {
     /// A message arrives. Its number, where it has to wait for room.
     fn push(&mut self, message: LazyMessage) -> Option<u64> {
         let number = self.count();
-        let entry = Entry { number, message, refused_by: Vec::new() };
+        let entry = Entry::new(number, message);
         if self.deleted {
             return Some(number);
+        }
+        if self.messages.len() >= self.limit {
+            self.messages.retain(|_, entry| !entry.is_out_of_date());
+            self.admit();
         }
         if self.messages.len() < self.limit {
             self.give(entry);
@@ -219,13 +240,18 @@ impl State {
         }
         let number = self.messages.values().find(|entry| consumer.fits(entry))?.number;
         let taken = self.messages.remove(&number);
+        self.admit();
+        taken
+    }
+
+    /// Lets those that are blocked in where there is room.
+    fn admit(&mut self) {
         while self.messages.len() < self.limit
             && let Some((_, (entry, waker))) = self.blocked.pop_first()
         {
             self.give(entry);
             waker.wake();
         }
-        taken
     }
 
     /// The consumer waits, or goes on waiting.
@@ -252,6 +278,24 @@ impl State {
     }
 }
 
+impl Entry {
+    fn new(number: u64, message: LazyMessage) -> Self {
+        let ttl = message.header().ok().flatten().and_then(|header| header.ttl);
+        let ttl = ttl.map(|ttl| Duration::from_millis(ttl.into()));
+        Self { number, message, arrived: Instant::now(), ttl, refused_by: Vec::new() }
+    }
+
+    fn is_out_of_date(&self) -> bool {
+        self.ttl.is_some_and(|ttl| self.arrived.elapsed() > ttl)
+    }
+
+    /// The message as it goes out now. None where it is out of date.
+    fn forwarded(&self) -> Option<LazyMessage> {
+        let message = self.message.forwarded(self.arrived.elapsed());
+        message.unwrap_or_else(|_| Some(self.message.clone()))
+    }
+}
+
 impl Consumer {
     fn fits(&self, entry: &Entry) -> bool {
         !entry.refused_by.contains(&self.number)
@@ -259,33 +303,23 @@ impl Consumer {
     }
 }
 
-/// The message, where its outcome brings it back.
-fn returned((outcome, Sent { mut entry, consumer }): (Outcome, Sent)) -> Option<Entry> {
-    let modified = match outcome {
-        // What nobody can read is of no use to the next either.
-        Outcome::Accepted | Outcome::Rejected(_) => return None,
+/// The message, where its outcome brings it back (§3.3): what is accepted or rejected is done with.
+fn returned((outcome, sent): (Outcome, Sent)) -> Option<Entry> {
+    let Sent { mut entry, consumer, default_outcome } = sent;
+    let outcome = match outcome {
         Outcome::Unsent(_) => return Some(entry),
-        Outcome::Released => Modified::default(),
-        Outcome::Modified(modified) => modified,
-        // It may have arrived: that counts as an attempt.
-        _ => Modified { delivery_failed: true, ..Modified::default() },
+        Outcome::Accepted => DeliveryState::Accepted,
+        // What nobody can read is of no use to the next either.
+        Outcome::Rejected(_) => return None,
+        Outcome::Released => DeliveryState::Released,
+        Outcome::Modified(modified) => DeliveryState::Modified(modified),
+        _ => default_outcome,
     };
-    if modified.undeliverable_here {
-        entry.refused_by.push(consumer);
+    match &outcome {
+        DeliveryState::Accepted | DeliveryState::Rejected(_) => return None,
+        DeliveryState::Modified(modified) if modified.undeliverable_here => entry.refused_by.push(consumer),
+        _ => {}
     }
-    entry.message = changed(&entry.message, &modified).unwrap_or(entry.message);
+    entry.message = entry.message.delivered(&outcome).unwrap_or(entry.message);
     Some(entry)
-}
-
-/// What is different about a message that was delivered before (§3.2.1, §3.4.5).
-fn changed(message: &LazyMessage, modified: &Modified) -> Result<LazyMessage, DecodeError> {
-    let mut header = message.header()?.unwrap_or_default();
-    header.first_acquirer = false;
-    header.delivery_count = header.delivery_count.saturating_add(modified.delivery_failed.into());
-    let mut annotations = message.message_annotations()?;
-    for (key, value) in modified.message_annotations.iter().flat_map(|fields| fields.iter()) {
-        annotations.get_or_insert_default().insert(key.clone().into(), value.clone());
-    }
-    let delivery_annotations = message.delivery_annotations()?;
-    LazyMessage::parse(message.relay(Some(&header), delivery_annotations.as_ref(), annotations.as_ref()))
 }

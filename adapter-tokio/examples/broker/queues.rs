@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use amqp_endpoint::codec::{Error as Condition, ErrorCondition};
 
-use crate::queue::Queue;
+use super::queue::Queue;
 
 /// What the addresses of temporary queues begin with.
 const TEMPORARY: &str = "temporary/";
@@ -17,12 +17,8 @@ pub(crate) struct Queues {
     known: Mutex<Known>,
 }
 
-#[derive(Default)]
-struct Known {
-    queues: HashMap<String, (Arc<Queue>, Links)>,
-    /// How many temporary queues there were.
-    temporary: u64,
-}
+/// Each with the number of its links.
+type Known = HashMap<String, (Arc<Queue>, Links)>;
 
 /// How many links a queue has.
 type Links = usize;
@@ -44,25 +40,20 @@ impl Queues {
     /// A link of the queue `address`.
     pub(crate) fn link(self: &Arc<Self>, address: &str) -> Result<Link, Condition> {
         let mut known = self.lock();
-        if address.starts_with(TEMPORARY) && !known.queues.contains_key(address) {
+        if address.starts_with(TEMPORARY) && !known.contains_key(address) {
             return Err(Condition::new(ErrorCondition::NOT_FOUND, "the temporary queue is gone"));
         }
         Ok(self.link_to(&mut known, address.to_owned(), false))
     }
 
-    /// A link with a queue of its own.
-    pub(crate) fn temporary(self: &Arc<Self>) -> Link {
-        let mut known = self.lock();
-        known.temporary = known.temporary.saturating_add(1);
-        let address = format!("{TEMPORARY}{}-{}", std::process::id(), known.temporary);
-        self.link_to(&mut known, address, true)
+    /// A link with a queue of its own, called by a name that no other has.
+    pub(crate) fn temporary(self: &Arc<Self>, name: &str) -> Link {
+        self.link_to(&mut self.lock(), format!("{TEMPORARY}{name}"), true)
     }
 
     fn link_to(self: &Arc<Self>, known: &mut Known, address: String, temporary: bool) -> Link {
-        let (queue, links) = known
-            .queues
-            .entry(address.clone())
-            .or_insert_with(|| (Arc::new(Queue::new(address, self.limit)), 0));
+        let (queue, links) =
+            known.entry(address.clone()).or_insert_with(|| (Arc::new(Queue::new(address, self.limit)), 0));
         *links = links.saturating_add(1);
         Link { queues: Arc::clone(self), queue: Arc::clone(queue), temporary }
     }
@@ -83,13 +74,13 @@ impl Deref for Link {
 impl Drop for Link {
     fn drop(&mut self) {
         let mut known = self.queues.lock();
-        let Some((queue, links)) = known.queues.get_mut(&self.address) else { return };
+        let Some((queue, links)) = known.get_mut(&self.address) else { return };
         *links = links.saturating_sub(1);
         if self.temporary {
             queue.delete();
         }
         if self.temporary || (*links == 0 && queue.is_empty()) {
-            known.queues.remove(&self.queue.address);
+            known.remove(&self.queue.address);
         }
     }
 }

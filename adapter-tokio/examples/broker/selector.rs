@@ -1,6 +1,6 @@
 //! Selecting messages by a property: `colour = 'green'`, the simplest of what JMS knows.
 
-use amqp_endpoint::codec::{AttachSource, Described, Error as Condition, ErrorCondition, Source};
+use amqp_endpoint::codec::{Described, Error as Condition, ErrorCondition, Fields};
 use amqp_endpoint::{LazyMessage, Symbol, Value};
 
 /// The filter's descriptor, as a symbol and as a number.
@@ -15,14 +15,11 @@ pub(crate) struct Selector {
 }
 
 impl Selector {
-    /// The selector of a source, where it has a filter. A filter that is not known is an error: without it, the consumer
+    /// The selector of a source, where it has any filter. One that is not known is an error: without it, the consumer
     /// would get messages that it does not expect.
-    pub(crate) fn of(source: Option<&AttachSource>) -> Result<Option<Self>, Condition> {
-        let Some(AttachSource::Source(Source { filter: Some(filters), .. })) = source else {
-            return Ok(None);
-        };
+    pub(crate) fn of(filters: Option<&Fields>) -> Result<Option<Self>, Condition> {
         let mut selector = None;
-        for (_, filter) in filters {
+        for (_, filter) in filters.into_iter().flatten() {
             let parsed = match filter {
                 Value::Null => continue,
                 Value::Described(filter) => Self::parse(filter),

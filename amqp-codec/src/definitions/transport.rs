@@ -208,13 +208,16 @@ impl From<ErrorCondition> for Error {
     }
 }
 
-/// `amqp:not-found: no such queue`.
+/// `amqp:not-found: no such queue`. Control characters are escaped: the text is the peer's, and where it is shown it must not
+/// look like more than one line.
 impl core::fmt::Display for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match &self.description {
-            Some(description) => write!(f, "{}: {description}", self.condition),
-            None => self.condition.fmt(f),
-        }
+        let condition = self.condition.as_str().chars();
+        let description = self.description.iter().flat_map(|text| ": ".chars().chain(text.chars()));
+        condition.chain(description).try_for_each(|character| match character.is_control() {
+            true => write!(f, "{}", character.escape_default()),
+            false => core::fmt::Write::write_char(f, character),
+        })
     }
 }
 

@@ -91,11 +91,13 @@ impl Message {
         self.with_properties(|properties| properties.content_type = Some(content_type.into()))
     }
 
-    /// Sets what was done to the octets of the data sections, such as `gzip`. Not for other bodies, and `identity` is
-    /// said by leaving it out (§3.2.4).
+    /// Sets what was done to the octets of the data sections, such as `gzip`. Other bodies have no encoding, and
+    /// `identity` is said by leaving it out (§3.2.4): both leave the field unset.
     #[must_use]
     pub fn content_encoding(self, content_encoding: impl Into<Symbol>) -> Self {
-        self.with_properties(|properties| properties.content_encoding = Some(content_encoding.into()))
+        let encoded = matches!(self.body, Body::Data(_));
+        let encoding = Some(content_encoding.into()).filter(|encoding| encoded && encoding != "identity");
+        self.with_properties(|properties| properties.content_encoding = encoding)
     }
 
     /// Sets the time from which the message is of no use (§3.2.4).

@@ -6,6 +6,7 @@ mod builder;
 mod display;
 mod encode;
 mod lazy;
+mod passing;
 mod priority;
 mod section;
 

@@ -186,6 +186,8 @@ impl Connection {
         let (limits, sasl, transport) = (given.limits.clone(), given.sasl.clone(), given.transport.clone());
         let accept_sessions = options.accept_sessions.clone().or_else(|| given.accept_sessions.clone());
         *self.endpoints.options = ConnectionOptions { limits, sasl, transport, accept_sessions, ..options };
+        // The idle time-out is the one that this open announces.
+        self.timers.clear(Timer::LocalIdle);
         self.write_open();
         self.opened();
         Ok(())

@@ -12,6 +12,7 @@ use crate::error::{Cause, Scope, Violation};
 use crate::output::LARGE;
 use crate::session::SessionEndpoint;
 use crate::state::ConnectionState;
+use crate::steps::step;
 use crate::timer::Timer;
 use crate::trace::Direction;
 
@@ -191,6 +192,7 @@ impl Connection {
         let Ok(header) = FrameHeader::decode(*octets) else { return };
         let body = unit.get(header.body_offset()..).unwrap_or_default();
         self.frames_in = self.frames_in.wrapping_add(1);
+        step();
         self.heard();
         if self.layer == Layer::Sasl {
             self.on_sasl_body(body);
@@ -229,11 +231,12 @@ impl Connection {
             Err(_) if discarding => return Ok(()),
             Err(error) => return self.undecoded(channel, body.octets, error),
         };
-        let payload = FramePayload { octets: body.octets.get(at..).unwrap_or_default(), frame: body.frame };
+        let octets = body.octets.get(at..).unwrap_or_default();
+        let payload = FramePayload { octets, frame: body.frame };
         if let Some(trace) = &mut self.endpoints.cx.out.trace {
             trace.frame(Direction::In, channel, &performative, payload.octets.len());
         }
-        self.on_performative(channel, performative, payload)
+        self.on_performative(channel, performative, at, payload)
     }
 
     /// §1.4: a missing or impossible field of a session's frame ends the session, anything else the connection.
@@ -249,10 +252,12 @@ impl Connection {
         }
     }
 
+    /// A performative of so many octets, and what stands behind it.
     fn on_performative(
         &mut self,
         channel: u16,
         performative: Performative,
+        octets: usize,
         payload: FramePayload<'_>,
     ) -> Result<(), Violation> {
         if self.discards() {
@@ -272,8 +277,8 @@ impl Connection {
                 Ok(())
             }
             _ if self.endpoints.cx.remote_open.is_none() => Err(Violation::NotOpened),
-            Performative::Begin(begin) => self.endpoints.on_begin(channel, *begin),
-            other => self.on_session_frame(channel, other, payload),
+            Performative::Begin(begin) => self.endpoints.on_begin(channel, *begin, octets),
+            other => self.on_session_frame(channel, other, octets, payload),
         }
     }
 
@@ -281,6 +286,7 @@ impl Connection {
         &mut self,
         channel: u16,
         performative: Performative,
+        octets: usize,
         payload: FramePayload<'_>,
     ) -> Result<(), Violation> {
         let endpoints = &mut self.endpoints;
@@ -298,7 +304,7 @@ impl Connection {
         }
         let handle = handle_of(&performative);
         let result = match performative {
-            Performative::Attach(attach) => endpoints.on_attach(session, *attach),
+            Performative::Attach(attach) => endpoints.on_attach(session, *attach, octets),
             Performative::Flow(flow) => endpoints.on_flow(session, &flow),
             Performative::Transfer(transfer) => endpoints.on_transfer(session, &transfer, payload),
             Performative::Disposition(disposition) => endpoints.on_disposition(session, &disposition),

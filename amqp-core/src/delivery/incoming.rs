@@ -1,12 +1,17 @@
 //! What is received: deliveries as the application sees them, and taking them.
 
+use alloc::boxed::Box;
+
 use amqp_codec::{DeliveryNumber, DeliveryState, DeliveryTag, Payload};
+use bytes::BytesMut;
 
 use crate::context::Context;
 use crate::endpoints::Endpoints;
 use crate::error::Gone;
 use crate::event::{Event, LinkId, ReceivedKey, ReceiverId};
 use crate::link::receiver::ReceiverEndpoint;
+use crate::output::LARGE;
+use crate::steps::step;
 
 /// A delivery taken from a receiver.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +51,8 @@ pub(crate) struct IncomingDelivery {
     pub(crate) message_format: u32,
     /// What has arrived and was not taken.
     pub(crate) payload: Payload,
+    /// What comes behind it, in pieces too small to be kept one by one.
+    pub(crate) loose: Option<Box<BytesMut>>,
     pub(crate) complete: bool,
     /// Taken before its end, and not read to it.
     pub(crate) reading: bool,
@@ -67,6 +74,31 @@ pub(crate) struct IncomingDelivery {
 }
 
 impl IncomingDelivery {
+    /// Adds a piece of a delivery of several frames, so that it costs no more than its octets, and holds no chunk that others
+    /// lie in until the rest comes. With `last` the rest is there.
+    #[cold]
+    pub(crate) fn gather(&mut self, piece: &[u8], last: bool) {
+        if !piece.is_empty() {
+            self.loose.get_or_insert_default().extend_from_slice(piece);
+        }
+        if last || self.loose.as_ref().is_some_and(|loose| loose.len() >= LARGE) {
+            self.close_up();
+        }
+    }
+
+    /// What is loose becomes a piece of the payload.
+    pub(crate) fn close_up(&mut self) {
+        if let Some(loose) = self.loose.take() {
+            self.payload.push(loose.freeze());
+        }
+    }
+
+    /// Octets that have arrived and were not taken.
+    #[inline]
+    fn unread(&self) -> usize {
+        self.payload.len().saturating_add(self.loose.as_ref().map_or(0, |loose| loose.len()))
+    }
+
     /// The sender tells its state; true where that is news. §3.4: an outcome does not change, but that of a transaction
     /// becomes one.
     pub(crate) fn learn(&mut self, state: &DeliveryState) -> bool {
@@ -117,7 +149,7 @@ impl Endpoints {
         let key = receiver.ready.pop_front()?;
         receiver.demand = receiver.demand.saturating_sub(1);
         let (session, last) = (receiver.link.session, receiver.link.farewell);
-        let octets = self.incoming.get(key)?.payload.len();
+        let octets = self.incoming.get(key)?.unread();
         self.free(octets, octets);
         self.renew_window(session);
         self.top_up(id);
@@ -128,6 +160,8 @@ impl Endpoints {
             // The usual case, made where the caller has it: what follows would have it moved there.
             return Some(delivery.hand_out(key));
         }
+        // Where it is not complete, some of it may be loose.
+        delivery.close_up();
         let taken = delivery.hand_out(key);
         if !taken.complete {
             delivery.reading = true;
@@ -148,6 +182,7 @@ impl Endpoints {
         let receiver = self.receivers.get_mut(id).ok_or(Gone)?;
         let session = receiver.link.session;
         let delivery = self.incoming.get_mut(key).filter(|delivery| delivery.link == id).ok_or(Gone)?;
+        delivery.close_up();
         let (payload, complete) = (core::mem::take(&mut delivery.payload), delivery.complete);
         if complete {
             let read = core::mem::replace(&mut delivery.reading, false);
@@ -166,7 +201,7 @@ impl Endpoints {
     #[inline]
     pub(crate) fn stop_reading(&mut self, id: ReceiverId, key: ReceivedKey) {
         let Some(delivery) = self.incoming.get(key).filter(|delivery| delivery.link == id) else { return };
-        let unread = delivery.payload.len();
+        let unread = delivery.unread();
         if let Some(receiver) = self.receivers.get_mut(id) {
             if !delivery.complete {
                 receiver.partial.iter_mut().for_each(|partial| partial.dropped = true);
@@ -219,14 +254,14 @@ impl Endpoints {
     pub(crate) fn abandon_received(&mut self, id: ReceiverId) {
         let Some(receiver) = self.receivers.get_mut(id) else { return };
         let (session, partial) = (receiver.link.session, receiver.partial.take());
-        let waiting = core::mem::take(&mut receiver.unsettled) > 0;
+        let (waiting, since) = (core::mem::take(&mut receiver.unsettled) > 0, receiver.unsettled_since);
         receiver.tags.clear();
         if let Some(partial) = partial {
             self.drop_received(id, partial.key);
         }
         let Some(session) = self.sessions.get_mut(session).filter(|_| waiting) else { return };
         let incoming = &mut self.incoming;
-        session.incoming.retain(|key| {
+        session.incoming.retain_since(since, |key| {
             let Some(delivery) = incoming.get_mut(key) else { return false };
             if delivery.link != id {
                 return true;
@@ -250,12 +285,15 @@ impl Endpoints {
     /// Forgets a delivery of which the rest will not come or is not wanted, and takes back its octets.
     pub(crate) fn drop_received(&mut self, id: ReceiverId, key: ReceivedKey) {
         let Some(delivery) = self.incoming.get_mut(key) else { return };
-        let (octets, reading) = (core::mem::take(&mut delivery.payload).len(), delivery.reading);
+        let (octets, reading) = (delivery.unread(), delivery.reading);
+        (delivery.payload, delivery.loose) = (Payload::new(), None);
         let indexed = !delivery.remote_settled;
         let Some(receiver) = self.receivers.get_mut(id) else { return };
         let takeable = if receiver.streaming { octets } else { 0 };
         if receiver.streaming {
-            receiver.ready.retain(|ready| *ready != key);
+            // It is the newest, so it is found at once.
+            let place = receiver.ready.iter().inspect(|_| step()).rposition(|ready| *ready == key);
+            place.and_then(|place| receiver.ready.remove(place));
         }
         if indexed {
             self.unindex_received(key);

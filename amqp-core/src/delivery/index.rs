@@ -6,6 +6,8 @@
 use alloc::collections::VecDeque;
 use amqp_codec::DeliveryNumber;
 
+use crate::steps::step;
+
 const BUCKET: u64 = 32;
 
 #[derive(Debug)]
@@ -19,8 +21,10 @@ struct Bucket<T> {
 /// The live deliveries of one direction of a session by delivery-id.
 #[derive(Debug)]
 pub(crate) struct DeliveryIndex<T> {
-    /// In the order of their numbers, none of them empty.
+    /// In the order of their numbers.
     buckets: VecDeque<Bucket<T>>,
+    /// How many of them are empty. Fewer than half: so what is passed over costs no more than what is there.
+    empty: usize,
     /// The next id, widened so that ids compare without wrapping: its low half is the serial number.
     next: u64,
 }
@@ -28,7 +32,7 @@ pub(crate) struct DeliveryIndex<T> {
 impl<T: Copy> DeliveryIndex<T> {
     /// An empty index whose first delivery will have the id `first`.
     pub(crate) fn new(first: DeliveryNumber) -> Self {
-        Self { buckets: VecDeque::new(), next: (1 << 32) | u64::from(first.0) }
+        Self { buckets: VecDeque::new(), empty: 0, next: (1 << 32) | u64::from(first.0) }
     }
 
     /// The id that the next delivery has.
@@ -42,12 +46,20 @@ impl<T: Copy> DeliveryIndex<T> {
         self.next = self.next.saturating_add(1);
     }
 
+    /// Where the next delivery will lie, for [`DeliveryIndex::retain_since`].
+    #[inline]
+    pub(crate) fn position(&self) -> u64 {
+        self.next
+    }
+
     /// Stores `value` under the next id.
     pub(crate) fn push(&mut self, value: T) {
         let (number, bit) = (self.next / BUCKET, self.next % BUCKET);
         self.skip();
-        if self.buckets.back().is_none_or(|bucket| bucket.number != number) {
-            self.buckets.push_back(Bucket { number, live: 0, values: [value; BUCKET as usize] });
+        match self.buckets.back().filter(|bucket| bucket.number == number) {
+            None => self.buckets.push_back(Bucket { number, live: 0, values: [value; BUCKET as usize] }),
+            Some(bucket) if bucket.live == 0 => self.empty = self.empty.saturating_sub(1),
+            Some(_) => {}
         }
         if let Some(bucket) = self.buckets.back_mut()
             && let Some(place) = bucket.values.get_mut(bit as usize)
@@ -69,7 +81,8 @@ impl<T: Copy> DeliveryIndex<T> {
         bucket.live &= !(1 << bit);
         let value = bucket.values.get(bit as usize).copied();
         if bucket.live == 0 {
-            self.buckets.remove(at);
+            self.empty = self.empty.saturating_add(1);
+            self.tidy();
         }
         value
     }
@@ -86,23 +99,26 @@ impl<T: Copy> DeliveryIndex<T> {
 
     /// Moves everything out, leaving an empty index in its place for the moment.
     pub(crate) fn detach(&mut self) -> Self {
-        Self { buckets: core::mem::take(&mut self.buckets), next: self.next }
+        Self {
+            buckets: core::mem::take(&mut self.buckets),
+            empty: core::mem::take(&mut self.empty),
+            next: self.next,
+        }
     }
 
-    /// Every live delivery, oldest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        self.buckets.iter().flat_map(|bucket| {
+    /// Every live delivery from a [`DeliveryIndex::position`] on, and some before it, oldest first.
+    pub(crate) fn iter_since(&self, position: u64) -> impl Iterator<Item = T> + '_ {
+        self.buckets.iter().skip(self.place(position / BUCKET)).flat_map(|bucket| {
+            step();
             let live = bucket.values.iter().enumerate().filter(|(bit, _)| bucket.live >> bit & 1 == 1);
             live.map(|(_, value)| *value)
         })
     }
 
-    /// Shows `keep` every live delivery, oldest first, and forgets those for which it answers false.
-    pub(crate) fn retain(&mut self, keep: impl FnMut(T) -> bool) {
-        if let Some(oldest) = self.buckets.front() {
-            let first = oldest.number.saturating_mul(BUCKET);
-            self.retain_widened(first, self.next, keep);
-        }
+    /// Shows `keep` every live delivery from a [`DeliveryIndex::position`] on, oldest first, and forgets those for which it
+    /// answers false.
+    pub(crate) fn retain_since(&mut self, position: u64, keep: impl FnMut(T) -> bool) {
+        self.retain_widened(position, self.next, keep);
     }
 
     /// Shows `keep` every live delivery from `first` to `last` in the order of their ids and forgets those for which
@@ -121,17 +137,31 @@ impl<T: Copy> DeliveryIndex<T> {
     fn retain_widened(&mut self, first: u64, last: u64, mut keep: impl FnMut(T) -> bool) {
         let mut at = self.place(first / BUCKET);
         while let Some(bucket) = self.buckets.get_mut(at) {
+            step();
             if bucket.number > last / BUCKET {
                 break;
             }
-            bucket.retain(first, last, &mut keep);
             if bucket.live != 0 {
-                at = at.saturating_add(1);
-            } else if at == 0 {
-                self.buckets.pop_front();
-            } else {
-                self.buckets.remove(at);
+                bucket.retain(first, last, &mut keep);
+                self.empty = self.empty.saturating_add(usize::from(bucket.live == 0));
             }
+            at = at.saturating_add(1);
+        }
+        self.tidy();
+    }
+
+    /// Empty buckets go where they are the oldest, or as many as the others.
+    fn tidy(&mut self) {
+        while self.buckets.front().is_some_and(|bucket| bucket.live == 0) {
+            self.buckets.pop_front();
+            self.empty = self.empty.saturating_sub(1);
+        }
+        if self.empty > 0 && self.empty.saturating_mul(2) >= self.buckets.len() {
+            self.buckets.retain(|bucket| {
+                step();
+                bucket.live != 0
+            });
+            self.empty = 0;
         }
     }
 
@@ -151,6 +181,7 @@ impl<T: Copy> Bucket<T> {
         let mut todo =
             self.live & (u32::MAX.checked_shl(from as u32).unwrap_or(0)) & (u32::MAX >> (BUCKET - 1 - to));
         while todo != 0 {
+            step();
             let bit = todo.trailing_zeros();
             todo &= todo.wrapping_sub(1);
             if let Some(value) = self.values.get(bit as usize)
@@ -187,6 +218,40 @@ mod tests {
             assert!(index.buckets.len() <= 2);
         }
         assert_eq!(live(&mut index, 0xFFFF_FFF0, 0x7FFF_FFEF), [0]);
+    }
+
+    #[test]
+    fn what_is_empty_is_passed_over_and_goes_in_time() {
+        let mut index = DeliveryIndex::new(Serial(0));
+        (0..3200).for_each(|value| index.push(value));
+        // Every second bucket, in the middle as well as at the ends.
+        let mut kept = Vec::new();
+        index.retain_since(index.position() - 3200, |value| value / 32 % 2 == 1);
+        assert!(index.empty * 2 < index.buckets.len(), "{} of {}", index.empty, index.buckets.len());
+        let since = index.position();
+        (3200..3300).for_each(|value| index.push(value));
+        for value in 3200..3290 {
+            assert_eq!(index.remove(Serial(value)), Some(value));
+            assert!(
+                index.empty * 2 < index.buckets.len().max(1),
+                "{} of {}",
+                index.empty,
+                index.buckets.len()
+            );
+        }
+        index.retain_since(since, |value| {
+            kept.push(value);
+            false
+        });
+        assert_eq!(kept, (3290..3300).collect::<Vec<_>>());
+        assert_eq!(
+            live(&mut index, 0, 4000),
+            (0..3200).filter(|value| value / 32 % 2 == 1).collect::<Vec<_>>()
+        );
+        index.push(3300);
+        assert_eq!((index.remove(Serial(3300)), index.empty), (Some(3300), 1));
+        index.push(3301);
+        assert_eq!(index.empty, 0);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::error::{CloseReason, StateError};
 use crate::event::{DeliveryKey, SenderId};
 use crate::link::LinkEndpoint;
 use crate::link::sender::{Resolution, SenderEndpoint};
+use crate::steps::step;
 
 /// A message to send: its octets, and what the transfer says of them (§2.7.5).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -138,6 +139,7 @@ pub(crate) struct OutgoingDelivery {
     pub(crate) remote_settled: bool,
     pub(crate) rcv_settle_mode: Option<ReceiverSettleMode>,
     pub(crate) batchable: bool,
+    /// What this side told last.
     pub(crate) state: Option<DeliveryState>,
     pub(crate) remote_state: Option<DeliveryState>,
 }
@@ -146,6 +148,12 @@ impl OutgoingDelivery {
     /// Its id stands in the session's index: sent or being sent, and settled by nobody.
     pub(crate) fn is_indexed(&self) -> bool {
         self.id.is_some() && !self.settled && !self.remote_settled && !self.aborted
+    }
+
+    /// The outcome that this side told, which does not change (§3.4).
+    #[inline]
+    pub(crate) fn told_outcome(&self) -> Option<&DeliveryState> {
+        self.state.as_ref().filter(|state| state.is_terminal())
     }
 
     /// What resumption needs of it.
@@ -325,7 +333,8 @@ impl Endpoints {
             self.mark_sending(id);
             return Ok(None);
         }
-        sender.queue.retain(|queued| *queued != key);
+        let place = sender.queue.iter().inspect(|_| step()).position(|queued| *queued == key);
+        place.and_then(|place| sender.queue.remove(place));
         self.unqueue(id);
         let message = self.forget_sent(key).map(OutgoingDelivery::into_message);
         self.cx.queued_octets =

@@ -11,6 +11,7 @@ use crate::delivery::settle::state_fits;
 use crate::endpoints::Endpoints;
 use crate::error::{Cause, CloseReason, Scope};
 use crate::event::{DeliveryKey, Event, LinkId, SenderId, SessionId};
+use crate::link::negotiate::default_outcome;
 use crate::link::sender::{Resolution, SenderEndpoint};
 
 impl Endpoints {
@@ -54,7 +55,12 @@ impl Endpoints {
         let known = news.or(delivery.remote_state.as_ref());
         let resolves = !delivery.resolved && (settled || known.is_some_and(DeliveryState::is_terminal));
         if resolves {
-            sender.push_outcome(&mut self.cx, delivery.link, key, Resolution::Settled(known.cloned()));
+            // §3.5.3: what is settled without an outcome has the source's default.
+            let outcome = match known {
+                None | Some(DeliveryState::Received(_)) => default_outcome(&sender.link.local).or(known),
+                Some(_) => known,
+            };
+            sender.push_outcome(&mut self.cx, delivery.link, key, Resolution::Settled(outcome.cloned()));
         }
         // §2.6.12: the receiver told its outcome and waits for us to settle, or did not wait.
         let settles = settled || (resolves && sender.auto_settle);
@@ -67,6 +73,7 @@ impl Endpoints {
         }
         delivery.resolved = true;
         let (link, number, sent) = (delivery.link, delivery.id, delivery.sent);
+        let repeated = repeated.filter(|_| delivery.told_outcome().is_none());
         if !settled && !sender.link.has_left() {
             self.queue_settlement(session, number, repeated.cloned());
         }
@@ -178,7 +185,8 @@ impl Endpoints {
         // outcome it may not be (§3.4.1).
         let limit = self.cx.out.max_frame_size;
         let repeatable = |state: &DeliveryState| state.is_terminal() && state_fits(state, limit);
-        let state = delivery.remote_state.clone().filter(repeatable);
+        let state = delivery.remote_state.as_ref().filter(|_| delivery.told_outcome().is_none());
+        let state = state.filter(|state| repeatable(state)).cloned();
         let sent = delivery.sent;
         delivery.resolved = true;
         let link = self.senders.get(id).map(|sender| &sender.link).ok_or(crate::Gone)?;
@@ -336,12 +344,13 @@ impl Endpoints {
         sender.mid_delivery = false;
         let queue = core::mem::take(&mut sender.queue);
         let (session, unsettled) = (sender.link.session, core::mem::take(&mut sender.unsettled));
+        let since = sender.unsettled_since;
         sender.unfinished = false;
         if unsettled > 0
             && let Some(session) = self.sessions.get_mut(session)
         {
             let outgoing = &self.outgoing;
-            session.outgoing.retain(|key| {
+            session.outgoing.retain_since(since, |key| {
                 let other = outgoing.get(key).is_some_and(|delivery| delivery.link != id);
                 if !other {
                     keys.push(key);

@@ -133,13 +133,14 @@ impl Endpoints {
         key: crate::DeliveryKey,
         state: DeliveryState,
     ) -> Result<(), StateError> {
-        let delivery = self.outgoing.get(key).filter(|delivery| delivery.link == id).ok_or(Gone)?;
+        let delivery = self.outgoing.get_mut(key).filter(|delivery| delivery.link == id).ok_or(Gone)?;
         let number = delivery.id.ok_or(StateError::NotAsked)?;
         if delivery.settled || delivery.remote_settled || delivery.aborted {
             return Err(Gone.into());
         }
-        if delivery.resolved {
-            // §3.4: the receiver has told its outcome.
+        let told = delivery.told_outcome();
+        if delivery.resolved || told.is_some_and(|told| *told != state) {
+            // §3.4: the receiver has told its outcome, or this side has told another.
             return Err(StateError::NotAsked);
         }
         if matches!(state, DeliveryState::Received(_)) {
@@ -152,6 +153,7 @@ impl Endpoints {
         let sender = self.senders.get(id).filter(|sender| !sender.link.has_left());
         let session = sender.ok_or(Gone)?.link.session;
         let endpoint = self.sessions.get_mut(session).ok_or(Gone)?;
+        delivery.state = Some(state.clone());
         endpoint.dispositions.push(Role::Sender, number, false, Some(state));
         self.mark_session(session);
         Ok(())

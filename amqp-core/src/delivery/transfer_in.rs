@@ -16,6 +16,7 @@ use crate::error::Violation;
 use crate::event::{LinkId, ReceivedKey, ReceiverId, SessionId};
 use crate::link::receiver::ReceiverEndpoint;
 use crate::options::Limits;
+use crate::output::LARGE;
 use crate::session::SessionEndpoint;
 use crate::slots::Slots;
 
@@ -57,7 +58,8 @@ impl Endpoints {
             None => {
                 let number = endpoint.next_number(transfer)?;
                 let checked = receiver.check_first(transfer, &self.cx.limits).and_then(|tag| {
-                    let live = || tags_of(id, endpoint, &self.incoming);
+                    let since = receiver.unsettled_since;
+                    let live = || tags_of(id, endpoint.incoming.iter_since(since), &self.incoming);
                     receiver.claim_tag(transfer, tag, live).map(|()| tag)
                 });
                 // §2.6.12: its number is used up, whatever becomes of it.
@@ -101,11 +103,20 @@ impl Endpoints {
         settled: bool,
     ) {
         let Some(delivery) = self.incoming.get_mut(key) else { return };
-        if !payload.octets.is_empty() {
+        if (transfer.more || delivery.listed) && payload.octets.len() < LARGE {
+            delivery.gather(payload.octets, !transfer.more);
+        } else if !payload.octets.is_empty() {
+            if delivery.listed {
+                delivery.close_up();
+            }
             delivery.payload.push(self.cx.keep(payload.octets, payload.frame));
         }
         self.cx.buffered = self.cx.buffered.saturating_add(payload.octets.len());
         delivery.complete = !transfer.more;
+        if let Some(mode) = transfer.rcv_settle_mode {
+            // §2.7.5: any of its frames may choose first where the link's mode is second.
+            delivery.second = mode == ReceiverSettleMode::Second;
+        }
         if let Some(state) = &transfer.state {
             delivery.learn(state);
         }
@@ -161,13 +172,7 @@ impl ReceiverEndpoint {
         if !self.delivery_count.precedes(self.edge) {
             return Err(Violation::Credit);
         }
-        let settled = transfer.settled == Some(true);
-        // §2.7.5: on a link whose mode is first, second cannot be asked for.
-        let second = transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second);
-        if second && !settled && self.link.rcv_settle_mode() == ReceiverSettleMode::First {
-            return Err(Violation::SettleMode);
-        }
-        if !settled && self.unsettled >= limits.unsettled {
+        if transfer.settled != Some(true) && self.unsettled >= limits.unsettled {
             return Err(Violation::Unsettled);
         }
         transfer.delivery_tag.as_ref().ok_or(Violation::DeliveryTagMissing)
@@ -196,6 +201,9 @@ impl ReceiverEndpoint {
         if settled {
             session.incoming.skip();
         } else {
+            if self.unsettled == 0 {
+                self.unsettled_since = session.incoming.position();
+            }
             session.incoming.push(key);
             self.unsettled = self.unsettled.saturating_add(1);
         }
@@ -231,6 +239,11 @@ fn check_frame(
     if frame.octets > receiver.message_size() {
         return Err(Violation::MessageSize);
     }
+    // §2.7.5: on a link whose mode is first, second cannot be asked for.
+    let second = transfer.rcv_settle_mode == Some(ReceiverSettleMode::Second);
+    if second && !frame.settled && receiver.link.rcv_settle_mode() == ReceiverSettleMode::First {
+        return Err(Violation::SettleMode);
+    }
     let wrong = match receiver.link.snd_settle_mode() {
         SenderSettleMode::Settled => !transfer.more && !frame.settled,
         SenderSettleMode::Unsettled => frame.settled,
@@ -258,11 +271,12 @@ fn received(
         tag: tag.clone(),
         message_format: transfer.message_format.unwrap_or(0),
         payload: Payload::new(),
+        loose: None,
         complete: false,
         reading: false,
         listed: false,
         taken: false,
-        second: is_second(receiver, transfer),
+        second: receiver.link.rcv_settle_mode() == ReceiverSettleMode::Second,
         remote_settled: is_settled(transfer),
         told: None,
         update_waits: false,
@@ -280,10 +294,10 @@ fn is_settled(transfer: &Transfer) -> bool {
 /// The tags of a link's unsettled deliveries.
 fn tags_of(
     link: ReceiverId,
-    session: &SessionEndpoint,
+    candidates: impl Iterator<Item = ReceivedKey>,
     incoming: &Slots<ReceivedKey, IncomingDelivery>,
 ) -> BTreeSet<DeliveryTag> {
-    let deliveries = session.incoming.iter().filter_map(|key| incoming.get(key));
+    let deliveries = candidates.filter_map(|key| incoming.get(key));
     deliveries.filter(|delivery| delivery.link == link).map(|delivery| delivery.tag.clone()).collect()
 }
 
@@ -330,10 +344,4 @@ impl ReceiverEndpoint {
         self.partial = partial;
         counted
     }
-}
-
-/// §2.7.5: the transfer may lower the link's mode from second to first for itself.
-fn is_second(receiver: &ReceiverEndpoint, transfer: &Transfer) -> bool {
-    let mode = receiver.link.rcv_settle_mode();
-    mode == ReceiverSettleMode::Second && transfer.rcv_settle_mode != Some(ReceiverSettleMode::First)
 }

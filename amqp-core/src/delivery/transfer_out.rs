@@ -100,6 +100,9 @@ impl SenderEndpoint {
         if delivery.settled {
             session.outgoing.skip();
         } else {
+            if self.unsettled == 0 {
+                self.unsettled_since = session.outgoing.position();
+            }
             session.outgoing.push(key);
             self.unsettled = self.unsettled.saturating_add(1);
         }

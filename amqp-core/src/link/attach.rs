@@ -55,7 +55,7 @@ impl Endpoints {
         let handle_max = endpoint.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max);
         let handle_max = handle_max.min(endpoint.local.handle_max);
         if endpoint.links.len() >= self.cx.limits.links as usize
-            || endpoint.handles_out.lowest_free() > handle_max
+            || endpoint.own_handles.lowest_free() > handle_max
         {
             return Err(Exhausted::Handles);
         }
@@ -102,15 +102,20 @@ impl Endpoints {
 
     fn register(&mut self, session: SessionId, id: LinkId) {
         let Some(endpoint) = self.sessions.get_mut(session) else { return };
-        let handle = endpoint.handles_out.lowest_free();
-        endpoint.handles_out.insert(handle, id);
+        let handle = endpoint.own_handles.take();
         endpoint.links.insert(id);
         if let Some(link) = self.link_mut(id) {
             link.handle_out = Some(handle);
         }
     }
 
-    pub(crate) fn on_attach(&mut self, session: SessionId, attach: Attach) -> Result<(), Violation> {
+    /// The peer's attach, which had so many octets.
+    pub(crate) fn on_attach(
+        &mut self,
+        session: SessionId,
+        attach: Attach,
+        octets: usize,
+    ) -> Result<(), Violation> {
         let endpoint = self.sessions.get(session).ok_or(Violation::UnattachedHandle(attach.handle))?;
         if attach.handle > endpoint.local.handle_max {
             return Err(Violation::HandleMax(attach.handle));
@@ -130,23 +135,31 @@ impl Endpoints {
             self.answer_detach_now(session, id);
         }
         if let Some(id) = self.find_named(role, &attach.name, |it| here(it) && it.awaits_attach()) {
-            self.on_attach_answered(session, id, attach);
+            self.cx.describe(octets)?;
+            self.on_attach_answered(session, id, attach, octets);
             return Ok(());
         }
         let detached = |it: &LinkEndpoint| here(it) && it.state == LinkState::Detached && it.reason.is_none();
         if let Some(id) = self.find_named(role, &attach.name, detached) {
-            self.map_handle(session, id, attach);
+            self.cx.describe(octets)?;
+            self.map_handle(session, id, attach, octets);
             self.ask(id);
             return Ok(());
         }
-        let active =
-            |id: &LinkId| self.link(*id).is_some_and(|link| !link.is_closing() && !link.awaits_attach());
-        let stolen: Vec<_> = self.links_named(role, &attach.name).filter(active).collect();
-        for id in stolen {
-            // §2.6.1: the new attach takes the name, and the old link is closed.
-            self.link_violation(id, Violation::Stolen);
+        self.vacate(role, &attach.name);
+        self.on_attach_requested(session, attach, octets)
+    }
+
+    /// §2.6.1: a new attach takes the name, and a link that has it is closed. One that is leaving keeps it no longer: there may
+    /// be any number of them while the peer does not answer.
+    fn vacate(&mut self, role: Role, name: &Str) {
+        let settled = |id: &LinkId| self.link(*id).is_some_and(|link| !link.awaits_attach());
+        for id in self.links_named(role, name).filter(settled).collect::<Vec<_>>() {
+            if self.link(id).is_some_and(|link| !link.is_closing()) {
+                self.link_violation(id, Violation::Stolen);
+            }
+            self.names.remove(&(name.clone(), id));
         }
-        self.on_attach_requested(session, attach)
     }
 
     fn find_named(&self, role: Role, name: &Str, fits: impl Fn(&LinkEndpoint) -> bool) -> Option<LinkId> {
@@ -154,7 +167,7 @@ impl Endpoints {
     }
 
     /// The peer's handle stands for this link now.
-    fn map_handle(&mut self, session: SessionId, id: LinkId, attach: Attach) {
+    fn map_handle(&mut self, session: SessionId, id: LinkId, attach: Attach, octets: usize) {
         if let Some(endpoint) = self.sessions.get_mut(session) {
             endpoint.handles_in.insert(attach.handle, id);
         }
@@ -167,14 +180,16 @@ impl Endpoints {
         link.handle_in = Some(attach.handle);
         link.state.step(LinkStep::ReceiveAttach);
         link.remote = Some(Box::new(attach));
+        let before = core::mem::replace(&mut link.described, octets);
+        self.cx.forget(before);
         if let LinkId::Sender(sender) = id {
             self.return_too_large(sender);
         }
     }
 
-    fn on_attach_answered(&mut self, session: SessionId, id: LinkId, attach: Attach) {
+    fn on_attach_answered(&mut self, session: SessionId, id: LinkId, attach: Attach, octets: usize) {
         let (refused, unknown) = (refuses(&attach), super::unknown_terminus(&attach));
-        self.map_handle(session, id, attach);
+        self.map_handle(session, id, attach, octets);
         let Some(link) = self.link_mut(id) else { return };
         link.refused = refused;
         if link.is_closing() || refused {
@@ -190,12 +205,18 @@ impl Endpoints {
         });
     }
 
-    fn on_attach_requested(&mut self, session: SessionId, attach: Attach) -> Result<(), Violation> {
+    fn on_attach_requested(
+        &mut self,
+        session: SessionId,
+        attach: Attach,
+        octets: usize,
+    ) -> Result<(), Violation> {
         let full =
             self.sessions.get(session).is_some_and(|it| it.links.len() >= self.cx.limits.links as usize);
         if full {
             return Err(Violation::TooManyLinks);
         }
+        self.cx.describe(octets)?;
         let impossible = negotiate::impossible(&attach);
         let link = LinkEndpoint::new(session, negotiate::refusal(&attach));
         let id = match attach.role {
@@ -214,7 +235,7 @@ impl Endpoints {
             endpoint.links.insert(id);
         }
         self.names.insert((attach.name.clone(), id));
-        self.map_handle(session, id, attach);
+        self.map_handle(session, id, attach, octets);
         match impossible {
             Some(violation) => self.refuse_quietly(id, violation),
             None => self.ask(id),
@@ -285,9 +306,9 @@ impl Endpoints {
         let session = self.link(id).ok_or(crate::Gone)?.session;
         let endpoint = self.sessions.get(session).ok_or(crate::Gone)?;
         let handle_max = endpoint.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max);
-        let fits = endpoint.handles_out.lowest_free() <= handle_max;
+        let fits = endpoint.own_handles.lowest_free() <= handle_max;
         if !fits {
-            self.link_over(id, CloseReason::new(Scope::Link, Cause::Exhausted));
+            self.exhausted(session);
             return Err(StateError::Closed);
         }
         self.register(session, id);

@@ -93,7 +93,7 @@ impl Endpoints {
         link.handle_in = None;
         let refused = link.unanswered;
         if refused {
-            // Without a handle for the answer the link is over, and nothing is left to do.
+            // Without a handle for the answer the session is over, and nothing is left to do.
             self.answer_with_null(id).ok();
         }
         let Some(link) = self.link_mut(id) else { return Ok(()) };
@@ -221,7 +221,7 @@ impl Endpoints {
         if let Some(session) = self.sessions.get_mut(session)
             && let Some(handle) = handle
         {
-            session.handles_out.remove(handle);
+            session.own_handles.give_back(handle);
         }
     }
 

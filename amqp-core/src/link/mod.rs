@@ -3,7 +3,7 @@
 pub(crate) mod attach;
 pub(crate) mod credit;
 pub(crate) mod detach;
-mod negotiate;
+pub(crate) mod negotiate;
 pub(crate) mod receiver;
 pub(crate) mod sender;
 mod view;
@@ -27,6 +27,8 @@ pub(crate) struct LinkEndpoint {
     pub(crate) local: Box<Attach>,
     /// What the peer said last.
     pub(crate) remote: Option<Box<Attach>>,
+    /// Octets of the peer's last attach, counted in [`crate::context::Context::described`].
+    pub(crate) described: usize,
     /// Attach is wanted and not yet written.
     pub(crate) wants_attach: bool,
     /// Our attach stands on the wire and no detach after it.
@@ -87,6 +89,7 @@ impl LinkEndpoint {
             handle_in: None,
             local: Box::new(local),
             remote: None,
+            described: 0,
             wants_attach: false,
             attach_written: false,
             wants_flow: false,

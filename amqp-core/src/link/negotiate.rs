@@ -1,7 +1,8 @@
 //! What a link says in its attach: from options, and where it answers, from the peer's wishes (§2.6.3).
 
 use amqp_codec::{
-    Attach, AttachSource, AttachTarget, ReceiverSettleMode, Role, SenderSettleMode, Source, Str, Target,
+    Attach, AttachSource, AttachTarget, DeliveryState, Fields, LifetimePolicy, ReceiverSettleMode, Role,
+    SenderSettleMode, Source, Str, Target,
 };
 
 use crate::error::Violation;
@@ -46,11 +47,19 @@ pub(crate) fn receiver_attach(name: Str, options: ReceiverOptions, message_size:
 pub(crate) fn sender_answer(wish: &Attach, mut options: SenderOptions) -> Attach {
     options.snd_settle_mode = options.snd_settle_mode.or(Some(wish.snd_settle_mode));
     options.rcv_settle_mode = Some(wish.rcv_settle_mode);
-    options.source = options.source.or_else(|| wish.source.clone());
+    options.source = options.source.or_else(|| {
+        let mut source = wish.source.clone();
+        // §3.5.3: filters and properties of a node are said by who has them in force, and that the application knows.
+        if let Some(AttachSource::Source(source)) = source.as_deref_mut() {
+            (source.filter, source.dynamic_node_properties) = (None, None);
+        }
+        source
+    });
     options.target = options.target.or_else(|| wish.target.clone());
     if let (Some(AttachSource::Source(source)), address @ Some(_)) =
         (options.source.as_deref_mut(), options.dynamic_address.take())
         && source.dynamic
+        && source.address.is_none()
     {
         source.address = address;
     }
@@ -62,14 +71,30 @@ pub(crate) fn receiver_answer(wish: &Attach, mut options: ReceiverOptions, messa
     options.snd_settle_mode = Some(wish.snd_settle_mode);
     options.rcv_settle_mode = options.rcv_settle_mode.or(Some(wish.rcv_settle_mode));
     options.source = options.source.or_else(|| wish.source.clone());
-    options.target = options.target.or_else(|| wish.target.clone());
+    options.target = options.target.or_else(|| {
+        let mut target = wish.target.clone();
+        if let Some(AttachTarget::Target(target)) = target.as_deref_mut() {
+            target.dynamic_node_properties = None;
+        }
+        target
+    });
     if let (Some(AttachTarget::Target(target)), address @ Some(_)) =
         (options.target.as_deref_mut(), options.dynamic_address.take())
         && target.dynamic
+        && target.address.is_none()
     {
         target.address = address;
     }
     receiver_attach(wish.name.clone(), options, message_size)
+}
+
+/// §3.5.3: the outcome of what a receiver settles without one, where the source of this link has any.
+#[cold]
+pub(crate) fn default_outcome(local: &Attach) -> Option<&DeliveryState> {
+    match local.source.as_deref() {
+        Some(AttachSource::Source(source)) => source.default_outcome.as_deref(),
+        _ => None,
+    }
 }
 
 /// §3.5.3, §3.5.4: whoever makes a dynamic node says its address.
@@ -103,18 +128,25 @@ pub(crate) fn impossible(wish: &Attach) -> Option<Violation> {
     if super::unknown_terminus(wish) {
         return Some(Violation::Terminus);
     }
-    // §3.5.3, §3.5.4: whoever asks for a dynamic node leaves its address open.
-    let source = match wish.source.as_deref() {
-        Some(AttachSource::Source(source)) if wish.role == Role::Receiver => {
-            source.dynamic && source.address.is_some()
+    // Only the terminus on this side is asked for; the other is the peer's own.
+    let (dynamic, has_address, properties) = match (wish.role, wish.source.as_deref(), wish.target.as_deref())
+    {
+        (Role::Receiver, Some(AttachSource::Source(it)), _) => {
+            (it.dynamic, it.address.is_some(), it.dynamic_node_properties.as_ref())
         }
-        _ => false,
-    };
-    let target = match wish.target.as_deref() {
-        Some(AttachTarget::Target(target)) if wish.role == Role::Sender => {
-            target.dynamic && target.address.is_some()
+        (Role::Sender, _, Some(AttachTarget::Target(it))) => {
+            (it.dynamic, it.address.is_some(), it.dynamic_node_properties.as_ref())
         }
-        _ => false,
+        _ => return None,
     };
-    (source || target).then_some(Violation::DynamicAddress)
+    // §3.5.3, §3.5.4: whoever asks for a dynamic node leaves its address open, and only such a node has properties.
+    if dynamic && has_address {
+        return Some(Violation::DynamicAddress);
+    }
+    properties.filter(|properties| !dynamic || !is_possible(properties)).map(|_| Violation::NodeProperties)
+}
+
+/// §3.5.9: a lifetime-policy is one of four types; other properties are the application's to judge.
+fn is_possible(properties: &Fields) -> bool {
+    properties.get("lifetime-policy").is_none_or(|policy| policy.to::<LifetimePolicy>().is_ok())
 }

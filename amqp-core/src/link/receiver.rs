@@ -36,6 +36,8 @@ pub(crate) struct ReceiverEndpoint {
     pub(crate) partial: Option<Box<Partial>>,
     /// Deliveries taken or to take that are not settled on both sides.
     pub(crate) unsettled: u32,
+    /// None of them lies before this place in the session's index.
+    pub(crate) unsettled_since: u64,
     /// Their tags.
     pub(crate) tags: Tags,
     /// What the sender did to deliveries, for the application to take.
@@ -67,6 +69,7 @@ impl ReceiverEndpoint {
             deliveries_announced: false,
             partial: None,
             unsettled: 0,
+            unsettled_since: 0,
             tags: Tags::default(),
             updates: None,
             reading: 0,

@@ -34,6 +34,8 @@ pub(crate) struct SenderEndpoint {
     pub(crate) sending: bool,
     /// Deliveries with an id that are not settled.
     pub(crate) unsettled: u32,
+    /// None of them lies before this place in the session's index.
+    pub(crate) unsettled_since: u64,
     /// What became of deliveries, for the application to take.
     pub(crate) outcomes: VecDeque<(DeliveryKey, Resolution)>,
     pub(crate) outcomes_announced: bool,
@@ -74,6 +76,7 @@ impl SenderEndpoint {
             mid_delivery: false,
             sending: false,
             unsettled: 0,
+            unsettled_since: 0,
             outcomes: VecDeque::new(),
             outcomes_announced: false,
             credit_announced: false,
@@ -104,8 +107,8 @@ impl SenderEndpoint {
 /// What became of a delivery. Every accepted send gets exactly one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resolution {
-    /// The receiver told its outcome, or settled without one (`None`); or the delivery was sent settled, which asks for
-    /// none.
+    /// The receiver told its outcome, or settled without one: then it is the default outcome of this link's source
+    /// (§3.5.3), or `None` where that has none. `None` as well where the delivery was sent settled, which asks for none.
     Settled(Option<DeliveryState>),
     /// Some or all of it was sent, and the endpoint ended before the receiver told: it may or may not have arrived.
     Unacknowledged(CloseReason),

@@ -5,8 +5,7 @@ use core::time::Duration;
 super::options! {
     /// What the engine puts up with. Every limit is finite by default.
     ///
-    /// Memory of a connection stays below a constant, plus `buffered_input`, plus one read, plus what the application
-    /// queued, plus `unsettled` small records a link in each direction.
+    /// What a connection can hold at the most follows from them: the formula stands in `docs/security.md`.
     Limits {
         /// Octets of a frame before the peer's open is known. §2.4.1 asks for 512; real peers send larger opens.
         pre_open_frame: u32 = 8192,
@@ -18,6 +17,10 @@ super::options! {
         sessions: u32 = 256,
         /// Links of a session, both directions, also those closed but not yet read to their end.
         links: u32 = 1024,
+        /// Octets of all begins and attaches with which the peer describes the sessions and links that are there. A value
+        /// of them can take a hundred times as much memory as octets. An attach that goes over it ends its session, a
+        /// begin the connection.
+        descriptions: usize = 1024 * 1024,
         /// Octets of a message that arrives; also announced as max-message-size where the link's options say nothing.
         message_size: u64 = 16 * 1024 * 1024,
         /// Frames of one delivery that arrives.

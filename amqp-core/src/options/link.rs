@@ -9,8 +9,9 @@ use amqp_codec::{
 
 super::options! {
     /// What a sender attaches with (§2.7.3). Where it answers a peer's attach, what is not set repeats
-    /// the peer's wish; the name and the mode that the peer decides are the peer's, and where the peer attaches a detached
-    /// link again, everything is as it was.
+    /// the peer's wish, but for filters and properties of a dynamic node: which of these are in force a source that is set
+    /// says; the name and the mode that the peer decides are the peer's, and where the peer attaches a detached link again,
+    /// everything is as it was.
     SenderOptions {
         /// The link's name, unique for its direction between the two containers. None: one made of the container's id and
         /// a number, which another connection of the same container would make again: name links that must not meet.
@@ -19,7 +20,8 @@ super::options! {
         source?: Box<AttachSource>,
         /// Where the messages shall go.
         target?: Box<AttachTarget>,
-        /// Accepting: the address of the node where the peer asks for a dynamic one; of no meaning otherwise.
+        /// Accepting: the address of the node where the peer asks for a dynamic one; of no meaning otherwise, or
+        /// where the source that is set has one.
         dynamic_address?: Str,
         /// Whether deliveries are sent settled. None: mixed.
         snd_settle_mode?: SenderSettleMode,
@@ -69,8 +71,9 @@ impl SenderOptions {
 
 super::options! {
     /// What a receiver attaches with (§2.7.3). Where it answers a peer's attach, what is not set repeats
-    /// the peer's wish; the name and the mode that the peer decides are the peer's, and where the peer attaches a detached
-    /// link again, everything is as it was.
+    /// the peer's wish, but for the properties of a dynamic node: which of these it has a target that is set says; the name
+    /// and the mode that the peer decides are the peer's, and where the peer attaches a detached link again, everything is
+    /// as it was.
     ReceiverOptions {
         /// The link's name, unique for its direction between the two containers. None: one made of the container's id and
         /// a number, which another connection of the same container would make again: name links that must not meet.
@@ -79,7 +82,8 @@ super::options! {
         source?: Box<AttachSource>,
         /// Where the messages go.
         target?: Box<AttachTarget>,
-        /// Accepting: the address of the node where the peer asks for a dynamic one; of no meaning otherwise.
+        /// Accepting: the address of the node where the peer asks for a dynamic one; of no meaning otherwise, or
+        /// where the target that is set has one.
         dynamic_address?: Str,
         /// Whether deliveries should be sent settled. None: mixed.
         snd_settle_mode?: SenderSettleMode,

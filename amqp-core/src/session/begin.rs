@@ -29,7 +29,7 @@ impl Endpoints {
             session.state.step(SessionStep::SendBegin);
             session.channel_out = Some(channel);
         }
-        self.channels_out.insert(u32::from(channel), id);
+        self.take_channel(channel, id);
         self.mark_session(id);
         Ok(id)
     }
@@ -37,24 +37,37 @@ impl Endpoints {
     /// §2.5.1: the lowest channel that is free and that the peer accepts.
     fn free_channel(&self) -> Option<u16> {
         let limit = self.cx.remote_open.as_ref().map_or(u16::MAX, |open| open.channel_max);
-        u16::try_from(self.channels_out.lowest_free()).ok().filter(|channel| *channel <= limit)
+        u16::try_from(self.own_channels.lowest_free()).ok().filter(|channel| *channel <= limit)
+    }
+
+    /// Takes the channel that is free.
+    fn take_channel(&mut self, channel: u16, id: SessionId) {
+        self.own_channels.take();
+        self.channels_out.insert(u32::from(channel), id);
     }
 
     fn insert_session(&mut self, options: SessionOptions) -> SessionId {
         self.sessions.insert_with(|_| Box::new(SessionEndpoint::new(options)))
     }
 
-    pub(crate) fn on_begin(&mut self, channel: u16, begin: Begin) -> Result<(), Violation> {
+    /// The peer's begin, which had so many octets.
+    pub(crate) fn on_begin(&mut self, channel: u16, begin: Begin, octets: usize) -> Result<(), Violation> {
         if self.channels_in.get(u32::from(channel)).is_some() {
             return Err(Violation::ChannelInUse(channel));
         }
-        match begin.remote_channel {
-            Some(ours) => self.on_begin_answered(channel, ours, begin),
-            None => self.on_begin_requested(channel, begin),
+        // Where it goes wrong from here on, the connection is over.
+        self.cx.describe(octets)?;
+        let id = match begin.remote_channel {
+            Some(ours) => self.on_begin_answered(channel, ours, begin)?,
+            None => self.on_begin_requested(channel, begin)?,
+        };
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.described = octets;
         }
+        Ok(())
     }
 
-    fn on_begin_answered(&mut self, channel: u16, ours: u16, begin: Begin) -> Result<(), Violation> {
+    fn on_begin_answered(&mut self, channel: u16, ours: u16, begin: Begin) -> Result<SessionId, Violation> {
         // §2.7.2: it answers one begin of ours that is written and not yet answered.
         let id = self.channels_out.get(u32::from(ours)).ok_or(Violation::RemoteChannel(ours))?;
         let session = self.sessions.get_mut(id).ok_or(Violation::RemoteChannel(ours))?;
@@ -71,10 +84,10 @@ impl Endpoints {
         }
         self.release_held(id);
         self.mark_session(id);
-        Ok(())
+        Ok(id)
     }
 
-    fn on_begin_requested(&mut self, channel: u16, begin: Begin) -> Result<(), Violation> {
+    fn on_begin_requested(&mut self, channel: u16, begin: Begin) -> Result<SessionId, Violation> {
         if self.sessions.len() >= self.cx.limits.sessions as usize {
             return Err(Violation::TooManySessions);
         }
@@ -94,7 +107,7 @@ impl Endpoints {
             Some(options) => drop(self.accept_session(id, options)),
             None => self.cx.awaits_answer(Unanswered::Session(id)),
         }
-        Ok(())
+        Ok(id)
     }
 
     pub(crate) fn accept_session(
@@ -104,8 +117,7 @@ impl Endpoints {
     ) -> Result<(), StateError> {
         let channel_in = self.answerable(id)?;
         let Some(channel) = self.free_channel() else {
-            let reason = CloseReason::new(Scope::Session, Cause::Exhausted);
-            self.session_over(id, reason);
+            self.exhausted(id);
             return Err(StateError::Closed);
         };
         let session = self.sessions.get_mut(id).ok_or(crate::Gone)?;
@@ -117,7 +129,7 @@ impl Endpoints {
             session.window.on_begin(begin, false);
         }
         *session.local = Begin { remote_channel: Some(channel_in), ..begin_of(options) };
-        self.channels_out.insert(u32::from(channel), id);
+        self.take_channel(channel, id);
         self.mark_session(id);
         Ok(())
     }

@@ -7,6 +7,7 @@ use amqp_codec::{DeliveryNumber, DeliveryState, Disposition, Role};
 use crate::endpoints::Endpoints;
 use crate::error::Violation;
 use crate::event::SessionId;
+use crate::steps::step;
 
 /// Dispositions to be written. Neighbouring deliveries with the same state share one.
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ impl Dispositions {
         let end = |it: &Disposition| it.last.unwrap_or(it.first);
         let meets =
             |it: &Disposition| it.role == role && !end(it).precedes(first) && !last.precedes(it.first);
-        if !self.0.iter().any(meets) {
+        if !self.0.iter().inspect(|_| step()).any(meets) {
             return;
         }
         for whole in core::mem::take(&mut self.0) {

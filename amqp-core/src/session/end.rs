@@ -89,6 +89,7 @@ impl Endpoints {
             (_, error) => Cause::Remote(error),
         };
         session.state.step(SessionStep::ReceiveEnd);
+        let answered = session.channel_out.is_some();
         if !ours {
             // §2.5.2: answered once; what was not sent is not sent any more.
             session.end = Some(EndIntent::new(None, true));
@@ -96,9 +97,20 @@ impl Endpoints {
             self.mark_session(id);
         }
         self.close_session(id, CloseReason::new(Scope::Session, cause));
-        if ours {
+        if ours || !answered {
             self.free_channel_out(id);
         }
+    }
+
+    /// The peer accepts no more channels or handles, and waits for an answer that would need one: the session is over, which
+    /// the peer is told where there is a channel for it. What it says meanwhile is dropped.
+    pub(crate) fn exhausted(&mut self, id: SessionId) {
+        let reason = CloseReason::new(Scope::Session, Cause::Exhausted);
+        let Some(session) = self.sessions.get_mut(id).filter(|session| !session.has_ended()) else { return };
+        session.dispositions.clear();
+        session.end = Some(EndIntent::new(reason.error().map(|error| *error), true));
+        self.mark_session(id);
+        self.close_session(id, reason);
     }
 
     /// The session is over on this side, with all its links.
@@ -131,6 +143,7 @@ impl Endpoints {
             && let Some(channel) = session.channel_out.take()
         {
             self.channels_out.remove(u32::from(channel));
+            self.own_channels.give_back(u32::from(channel));
         }
         self.reap_session(id);
     }

@@ -16,6 +16,7 @@ use crate::delivery::index::DeliveryIndex;
 use crate::endpoints::Endpoints;
 use crate::error::{CloseReason, Exhausted, StateError};
 use crate::event::{DeliveryKey, LinkId, ReceivedKey, ReceiverId, SenderId, SessionId};
+use crate::numbers::Numbers;
 use crate::options::{ReceiverOptions, SenderOptions, SessionOptions};
 use crate::session::disposition::Dispositions;
 use crate::session::end::EndIntent;
@@ -31,8 +32,10 @@ pub(crate) struct SessionEndpoint {
     pub(crate) channel_in: Option<u16>,
     pub(crate) local: Box<Begin>,
     pub(crate) remote: Option<Box<Begin>>,
+    /// Octets of the peer's begin, counted in [`crate::context::Context::described`].
+    pub(crate) described: usize,
     pub(crate) window: Window,
-    pub(crate) handles_out: Table<LinkId>,
+    pub(crate) own_handles: Numbers,
     pub(crate) handles_in: Table<LinkId>,
     /// All links of the session, attached or not.
     pub(crate) links: BTreeSet<LinkId>,
@@ -80,8 +83,9 @@ impl SessionEndpoint {
             outgoing: DeliveryIndex::new(options.next_delivery_id),
             local: Box::new(begin_of(options)),
             remote: None,
+            described: 0,
             window,
-            handles_out: Table::new(),
+            own_handles: Numbers::default(),
             handles_in: Table::new(),
             links: BTreeSet::new(),
             incoming: DeliveryIndex::new(amqp_codec::Serial(0)),

@@ -8,6 +8,7 @@
 mod always;
 mod answer;
 mod answers;
+mod bounds;
 mod memory;
 mod rows;
 mod run;
