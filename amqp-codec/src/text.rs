@@ -254,3 +254,9 @@ impl TryFrom<String> for Symbol {
         Self::new(&text)
     }
 }
+
+/// Whether a character would let a text of the peer look like another line of a log, or like another text: control
+/// characters, separators of lines and paragraphs, and those that turn the direction.
+pub(crate) fn leaves_line(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

@@ -6,7 +6,7 @@ use crate::definitions::*;
 use crate::map::OrderedMap;
 use crate::multiple::Multiple;
 use crate::read::{Decode, Reader};
-use crate::text::Symbol;
+use crate::text::{Symbol, leaves_line};
 use crate::value::{Described, Value};
 use crate::write::{Encode, Writer};
 use bytes::BytesMut;
@@ -180,8 +180,7 @@ fn quoted(
     for character in text {
         match character {
             '"' | '\\' => write!(f, "\\{character}")?,
-            // A log line stays one line.
-            _ if character.is_control() => write!(f, "\\x{:02x}", u32::from(character))?,
+            _ if leaves_line(character) => write!(f, "{}", character.escape_default())?,
             _ => f.write_char(character)?,
         }
     }

@@ -198,6 +198,18 @@ fn defaults_are_the_specs() {
     assert_eq!(source.durable, TerminusDurability::None);
     assert_eq!(source.expiry_policy, TerminusExpiryPolicy::SessionEnd);
     assert_eq!((source.timeout, source.dynamic), (0, false));
+    let target = Target::default();
+    assert_eq!(target.durable, TerminusDurability::None);
+    assert_eq!(target.expiry_policy, TerminusExpiryPolicy::SessionEnd);
+    assert_eq!((target.timeout, target.dynamic), (0, false));
+    let flow = Flow::default();
+    assert_eq!((flow.drain, flow.echo), (false, false));
+    let transfer = Transfer::default();
+    assert_eq!((transfer.more, transfer.resume), (false, false));
+    assert_eq!((transfer.aborted, transfer.batchable), (false, false));
+    let disposition = Disposition::default();
+    assert_eq!((disposition.settled, disposition.batchable), (false, false));
+    assert!(!Detach::default().closed);
     let header = Header::default();
     assert_eq!((header.durable, header.priority, header.ttl), (false, 4, None));
     assert_eq!((header.first_acquirer, header.delivery_count), (false, 0));

@@ -51,7 +51,7 @@ fn performatives() {
     for (performative, text) in [
         (
             Performative::from(open),
-            r#"@open(16) [container-id="c", channel-max=965, offered-capabilities=@<symbol>[:queue, :ANONYMOUS-RELAY, :"x_y"], properties={:product="p\"\x0a", :n=null}]"#,
+            r#"@open(16) [container-id="c", channel-max=965, offered-capabilities=@<symbol>[:queue, :ANONYMOUS-RELAY, :"x_y"], properties={:product="p\"\n", :n=null}]"#,
         ),
         (
             transfer.into(),
@@ -113,7 +113,7 @@ fn values() {
         (Decimal32([0, 0, 0, 0xff]).into(), "D32(000000ff)"),
         (Uuid(*b"0123456789abcdef").into(), "UUID(30313233-3435-3637-3839-616263646566)"),
         (Value::Binary(Bytes::from_static(b"a\"\\\x7f")), r#"b"a\"\\\x7f""#),
-        ("é\\\"\t".into(), r#""é\\\"\x09""#),
+        ("é\\\"\t".into(), r#""é\\\"\t""#),
         (symbol("a-1").into(), ":a-1"),
         (symbol("1a").into(), r#":"1a""#),
         (symbol("").into(), r#":"""#),

@@ -3,6 +3,9 @@
 use alloc::collections::VecDeque;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::AtomicUsize;
+
 use amqp_codec::Open;
 use bytes::{Bytes, BytesMut};
 
@@ -41,6 +44,8 @@ pub(crate) struct Context {
     pub(crate) unanswered: VecDeque<(Instant, Unanswered)>,
     /// Octets of the begins and attaches of the peer whose sessions and links are there.
     pub(crate) described: usize,
+    /// Octets of the states of deliveries that the peer told and that are kept: each takes its own back when it goes.
+    pub(crate) states: Arc<AtomicUsize>,
     /// Octets of deliveries that have arrived and not been taken.
     pub(crate) buffered: usize,
     /// How many of them belong to deliveries that can be taken.
@@ -70,6 +75,7 @@ impl Context {
             ready: VecDeque::new(),
             unanswered: VecDeque::new(),
             described: 0,
+            states: Arc::default(),
             buffered: 0,
             takeable: 0,
             queued: 0,

@@ -103,6 +103,8 @@ violations! {
     TooManyLinks = Session RESOURCE_LIMIT_EXCEEDED "too many links"
     /// Begins and attaches of more octets than `Limits::descriptions`.
     Descriptions = Session RESOURCE_LIMIT_EXCEEDED "sessions and links are described at too great a length"
+    /// States of deliveries of more octets than `Limits::states`.
+    States = Session RESOURCE_LIMIT_EXCEEDED "deliveries are described at too great a length"
     /// §2.7.3: a sender's attach without initial-delivery-count.
     InitialDeliveryCount = Session INVALID_FIELD "attach of a sender without initial-delivery-count"
     /// §2.7.4: the receiver's delivery-count is ahead of ours.
@@ -193,7 +195,7 @@ pub enum Cause {
     /// No SASL mechanism can be used: client and server have none in common, or a password would go over a transport
     /// that is not encrypted.
     NoMechanism,
-    /// The peer answered with another protocol header, or with octets that are none (`None`).
+    /// The peer's protocol header is not the one that this side wants, or its octets are none (`None`).
     Header(Option<ProtocolHeader>),
     /// The peer's channel-max, handle-max or max-frame-size leaves no room for it.
     Exhausted,
@@ -232,7 +234,10 @@ impl CloseReason {
         match &*self.cause {
             Cause::Local(error) | Cause::Remote(error) => error.clone().map(Box::new),
             Cause::Violation(violation) => Some(Box::new(violation.to_error())),
-            Cause::Header(Some(ProtocolHeader::SASL)) | Cause::Sasl(_) | Cause::NoMechanism => {
+            // AMQP without a layer is an answer only to who wants SASL: nobody is authenticated either way.
+            Cause::Header(Some(ProtocolHeader::SASL | ProtocolHeader::AMQP))
+            | Cause::Sasl(_)
+            | Cause::NoMechanism => {
                 Some(Box::new(Error::new(ErrorCondition::UNAUTHORIZED_ACCESS, self.to_string())))
             }
             Cause::Header(_) => Some(Box::new(Error::new(ErrorCondition::FRAMING_ERROR, self.to_string()))),
@@ -287,11 +292,13 @@ impl fmt::Display for CloseReason {
             Cause::NoMechanism => f.write_str(
                 "no SASL mechanism can be used: none in common, or a password over a transport that is not encrypted",
             ),
-            Cause::Header(Some(header)) if *header == ProtocolHeader::SASL => {
-                f.write_str("the peer demands SASL, and no credentials were given")
+            Cause::Header(Some(ProtocolHeader::SASL)) => f.write_str(
+                "the peer wants SASL, and this side does not (a client needs credentials for it, a server mechanisms)",
+            ),
+            Cause::Header(Some(ProtocolHeader::AMQP)) => f.write_str("the peer wants no SASL, and this side does"),
+            Cause::Header(Some(ProtocolHeader { id, major, minor, revision })) => {
+                write!(f, "the peer speaks another protocol: id {}, version {major}.{minor}.{revision}", id.0)
             }
-            Cause::Header(Some(header)) if *header == ProtocolHeader::AMQP => f.write_str("the peer has no SASL layer"),
-            Cause::Header(Some(header)) => write!(f, "the peer speaks another protocol: {header:?}"),
             Cause::Header(None) => f.write_str("the peer does not speak AMQP"),
             Cause::Exhausted => f.write_str("the peer's limits leave no room for it"),
             Cause::Timeout => f.write_str("the peer did not answer in time"),
@@ -332,6 +339,9 @@ pub enum StateError {
     /// Nothing waits for this answer.
     #[error("nothing waits for this answer")]
     NotAsked,
+    /// Something waits, but for another answer: a SASL server cannot reject with `ok`, a SASL client cannot accept.
+    #[error("what waits cannot be answered with this")]
+    WrongAnswer,
     /// The endpoint is closing or closed.
     #[error("the endpoint is closing or closed")]
     Closed,

@@ -21,6 +21,19 @@
 //! * Every resource that a peer can make the engine hold has a bound in [`Limits`].
 //! * The same calls give the same octets and events, always.
 //!
+//! # What the caller minds
+//! * **Begin** with a call that tells the time: with it the time of [`Limits`]' `handshake` begins, for both roles. A
+//!   connection that is told nothing has no deadline.
+//! * **Write** what was polled before polling more: octets that were taken are the caller's. Whoever takes more while a
+//!   write is blocked moves the engine's bounds into a buffer of his own, which nothing bounds:
+//!   [`Connection::wants_read`] stays true, sends are not refused, and each chunk that is taken begins the time of
+//!   `write_stall` anew.
+//! * **Read** only while [`Connection::wants_read`] is true: that is what bounds memory.
+//! * **Close** the socket gently when [`Connection::wants_shutdown`] says so: write what was polled, shut the writing
+//!   side, read on until the peer ends too, and drop it then. Octets that are unread when a socket is dropped make it
+//!   send a reset, with which the close just written may be lost. The engine is over by then and has no deadlines any
+//!   more: how long the rest of the write and the peer's end may take, the caller decides.
+//!
 //! # Two ends in one thread
 //! ```
 //! use amqp_core::codec::{DeliveryState, Message};
@@ -74,7 +87,7 @@
 //! # }
 //! ```
 //!
-//! `examples/run_loop.rs` is the same over sockets.
+//! `examples/run_loop/` is the same over sockets.
 //!
 //! # Where to find what
 //! `connection/` has one file a concern (handshake, input, output, close, timeout), `sasl/` one a side, `session/` the

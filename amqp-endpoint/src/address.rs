@@ -264,6 +264,15 @@ impl TryFrom<String> for Address {
     }
 }
 
+/// For `&format!(…)`.
+impl TryFrom<&String> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: &String) -> Result<Self, AddressError> {
+        Self::parse(text)
+    }
+}
+
 /// `amqp` at that IP address and port, the scope of an IPv6 address being its zone.
 impl From<SocketAddr> for Address {
     fn from(address: SocketAddr) -> Self {

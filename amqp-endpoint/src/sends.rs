@@ -75,8 +75,9 @@ impl Sends {
                 queue.deliver(outcome, after);
                 after.bury(queue);
             }
-            // It may have the message in it.
-            _ => after.bury(outcome),
+            // It has the message in it, whose octets may be the application's.
+            _ if matches!(outcome, Outcome::Unsent(_)) => after.bury(outcome),
+            _ => {}
         }
     }
 

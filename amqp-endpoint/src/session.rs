@@ -3,7 +3,7 @@
 use std::fmt;
 
 use amqp_core::codec::Str;
-use amqp_core::{ReceiverOptions, SenderOptions, SessionId};
+use amqp_core::{Exhausted, ReceiverOptions, SenderOptions, SessionId};
 
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
@@ -46,7 +46,8 @@ impl Session {
         let attached = self.attach(|state, session| {
             let (key, id) = match state.engine.session(session)?.attach_sender(options) {
                 Ok(id) => (state.senders.insert(id, SenderRecord::new()), id),
-                Err(error) => state.take_up_sender(session, &name).ok_or(error)?,
+                Err(Exhausted::Name) => state.take_up_sender(session, &name).ok_or(Exhausted::Name)?,
+                Err(error) => return Err(error.into()),
             };
             state.adopt(Place::Sender(key, id));
             Ok((key, id))
@@ -64,7 +65,10 @@ impl Session {
         let attached = self.attach(|state, session| {
             let (key, id) = match state.engine.session(session)?.attach_receiver(options) {
                 Ok(id) => (state.receivers.insert(id, ReceiverRecord::new()), id),
-                Err(error) => state.take_up_receiver(session, &name, credit).ok_or(error)?,
+                Err(Exhausted::Name) => {
+                    state.take_up_receiver(session, &name, credit).ok_or(Exhausted::Name)?
+                }
+                Err(error) => return Err(error.into()),
             };
             state.adopt(Place::Receiver(key, id));
             Ok((key, id))

@@ -249,7 +249,9 @@ fn conversions() {
     }
     let expected = parse("host/q");
     assert_eq!(take("host/q"), Ok(expected.clone()));
-    assert_eq!(take("host/q".to_owned()), Ok(expected.clone()));
+    let owned = "host/q".to_owned();
+    assert_eq!(take(&owned), Ok(expected.clone()));
+    assert_eq!(take(owned), Ok(expected.clone()));
     assert_eq!(take(expected.clone()), Ok(expected.clone()));
     assert_eq!("host/q".parse(), Ok(expected));
     assert_eq!(take("[::1"), Err(AddressError::Bracket { at: 0 }));

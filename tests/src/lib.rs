@@ -3,6 +3,7 @@
 
 pub mod chop;
 pub mod frames;
+pub mod fuzz;
 pub mod oracle;
 pub mod pages;
 pub mod pair;

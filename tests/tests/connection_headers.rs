@@ -1,7 +1,7 @@
 //! §2.2: protocol headers.
 #![cfg(test)]
 
-use amqp_core::codec::{Begin, Close, Open, ProtocolHeader, ProtocolId, Symbol};
+use amqp_core::codec::{Begin, Close, ErrorCondition, Open, ProtocolHeader, ProtocolId, Symbol};
 use amqp_core::{Cause, ConnectionOptions, Event, SaslServer};
 use amqp_tests::chop::every_split;
 use amqp_tests::frames::Unit;
@@ -90,14 +90,16 @@ fn sasl_and_tls_where_they_are_not_offered_are_answered_with_the_header_of_amqp(
 #[test]
 fn a_client_that_gets_another_header_stops_writing_and_reading() {
     let other = ProtocolHeader { id: ProtocolId::AMQP, major: 1, minor: 1, revision: 0 };
-    for answer in [ProtocolHeader::SASL, other] {
+    for (answer, says) in [(ProtocolHeader::SASL, "wants SASL"), (other, "id 0, version 1.1.0")] {
         let mut script = Script::client(client_options());
         script.expect_header(AMQP);
         script.expect_frame::<Open>();
         script.give_header(answer);
         script.expect_eof();
         script.expect_event(Event::Closed);
-        assert_eq!(script.engine.close_reason().unwrap().cause(), &Cause::Header(Some(answer)));
+        let reason = script.engine.close_reason().unwrap();
+        assert_eq!(reason.cause(), &Cause::Header(Some(answer)));
+        assert!(reason.to_string().contains(says), "{reason}");
         script.give_on(0, &peer_open());
         script.expect_nothing();
         assert_eq!(script.take_events(), []);
@@ -127,6 +129,10 @@ fn two_engines_that_want_different_layers_part_without_a_frame() {
     assert!(pair.client.is_finished() && pair.server.is_finished());
     assert_eq!(pair.client.close_reason().unwrap().cause(), &Cause::Header(Some(ProtocolHeader::SASL)));
     assert_eq!(pair.server.close_reason().unwrap().cause(), &Cause::Header(Some(AMQP)));
+    for engine in [&pair.client, &pair.server] {
+        let error = engine.close_reason().unwrap().error().unwrap();
+        assert_eq!(error.condition, ErrorCondition::UNAUTHORIZED_ACCESS);
+    }
 }
 
 /// TRANSPORT-2.2-10
@@ -136,7 +142,7 @@ fn a_second_header_is_no_frame() {
     script.exchange_headers();
     script.give_header(AMQP);
     script.expect_frame::<Open>();
-    script.expect_close(Some(amqp_core::codec::ErrorCondition::FRAMING_ERROR));
+    script.expect_close(Some(ErrorCondition::FRAMING_ERROR));
 }
 
 /// TRANSPORT-2.2-13

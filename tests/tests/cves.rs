@@ -390,7 +390,8 @@ fn fields_of_every_shape_are_survived() {
 /// Texts of a peer that would look like lines of a log, or move the cursor of who reads it.
 #[test]
 fn texts_of_the_peer_stay_on_their_line() {
-    let text = "gone\r\nERROR root logged in\u{1b}[2J\u{9b}2J";
+    let text =
+        "gone\r\nERROR root logged in\u{1b}[2J\u{9b}2J\u{2028}a\u{2029}\u{202e}b\u{202a}\u{2066}c\u{2069}";
     let error = Error::new(ErrorCondition::INTERNAL_ERROR, text);
     let [_, (.., mut engine), _] = before_authentication(&Limits::default());
     _ = engine.handle_input(&frame(0, &peer_open(), &[]), NOW);
@@ -403,7 +404,12 @@ fn texts_of_the_peer_stay_on_their_line() {
     for shown in
         [reason.to_string(), format!("{reason:?}"), close.to_string(), attach.to_string(), begin.to_string()]
     {
-        assert!(!shown.chars().any(char::is_control), "{shown:?}");
+        let leaves = |character: char| {
+            character.is_control()
+                || ('\u{2028}'..='\u{202e}').contains(&character)
+                || ('\u{2066}'..='\u{2069}').contains(&character)
+        };
+        assert!(!shown.chars().any(leaves), "{shown:?}");
     }
     assert!(reason.to_string().contains("gone"));
 }

@@ -2,10 +2,10 @@
 #![cfg(test)]
 
 use amqp_core::codec::{
-    Attach, AttachSource, AttachTarget, Begin, ErrorCondition, ReceiverSettleMode, Role, SenderSettleMode,
-    Serial, Source, Target,
+    Attach, AttachSource, AttachTarget, Begin, Detach, ErrorCondition, ReceiverSettleMode, Role,
+    SenderSettleMode, Serial, Source, Target,
 };
-use amqp_core::{Event, Exhausted, LinkState, ReceiverOptions, SenderOptions, SessionOptions};
+use amqp_core::{Event, Exhausted, LinkState, ReceiverId, ReceiverOptions, SenderOptions, SessionOptions};
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::Pair;
 use amqp_tests::script::{HANDLE, Script, peer_begin, peer_receiver, peer_sender};
@@ -70,12 +70,73 @@ fn an_attach_from_another_session_steals_the_link() {
     );
     pair.finish();
 
+    let (mut script, _, new) = stolen(|_, _| {});
+    script.expect_detach(Some(ErrorCondition::STOLEN));
+    script.engine.receiver(new).unwrap().accept(ReceiverOptions::default()).unwrap();
+    let (channel, attach) = script.expect_on::<Attach>();
+    assert_eq!((channel, attach.name.as_str(), attach.role), (1, "stolen", Role::Receiver));
+    script.oracle.quiet();
+}
+
+/// TRANSPORT-2.6.1-5: what was being detached is over with its name, and never detached.
+#[test]
+fn a_link_that_is_stolen_while_it_is_detached_is_over() {
+    let (mut script, old, _) = stolen(|script, old| {
+        script.engine.receiver(old).unwrap().detach().unwrap();
+        assert!(!script.expect_frame::<Detach>().closed);
+    });
+    script.expect_nothing();
+    script.give(&Detach { handle: HANDLE, closed: false, error: None });
+    let events = script.take_events();
+    assert!(!events.contains(&Event::ReceiverDetached(old)), "{events:?}");
+    assert_eq!(script.engine.counters().links, 1);
+}
+
+/// TRANSPORT-2.6.1-1: a name that is waited for, and that the peer takes meanwhile, is waited for until the peer is done.
+#[test]
+fn a_name_that_the_peer_takes_meanwhile_is_waited_for() {
+    for accepted in [true, false] {
+        let (mut script, session) = Script::begun();
+        let options = || SenderOptions::new("node").name("L");
+        let old = script.attach_sender(session, options(), &peer_receiver("L"));
+        script.engine.sender(old).unwrap().close(None).unwrap();
+        script.expect_detach(None);
+        let waiting = script.engine.session(session).unwrap().attach_sender(options()).unwrap();
+        script.give(&Attach { handle: 77, ..peer_receiver("L") });
+        let theirs = script.expect_some(|event| match event {
+            Event::SenderOpening(id) => Some(id),
+            _ => None,
+        });
+        let mut view = script.engine.sender(theirs).unwrap();
+        if accepted {
+            view.accept(SenderOptions::default()).unwrap();
+        } else {
+            view.refuse(ErrorCondition::NOT_FOUND).unwrap();
+        }
+        script.rest();
+        let again = script.engine.session(session).unwrap().attach_sender(options());
+        assert_eq!(again, Err(Exhausted::Name));
+        script.give(&Detach { handle: HANDLE, closed: true, error: None });
+        script.expect_nothing();
+        script.give(&Detach { handle: 77, closed: true, error: None });
+        if accepted {
+            script.expect_detach(None);
+        }
+        assert_eq!(script.expect_frame::<Attach>().name, "L");
+        script.give(&Attach { handle: 78, ..peer_receiver("L") });
+        script.expect_event(Event::SenderOpened(waiting));
+    }
+}
+
+/// A server whose link was taken over from another session, before which `first` was done with it; the old one and the new.
+fn stolen(first: impl FnOnce(&mut Script, ReceiverId)) -> (Script, ReceiverId, ReceiverId) {
     let mut script = Script::opened_server();
     script.accept_session(&peer_begin(), SessionOptions::default());
     script.give(&peer_sender("stolen"));
     let old = script.expect_some(receiver_opening);
     script.engine.receiver(old).unwrap().accept(ReceiverOptions::default()).unwrap();
     script.expect_frame::<Attach>();
+    first(&mut script, old);
     script.give_on(6, &peer_begin());
     let session = script.expect_some(|event| match event {
         Event::SessionOpening(id) => Some(id),
@@ -86,14 +147,10 @@ fn an_attach_from_another_session_steals_the_link() {
     script.give_on(6, &peer_sender("stolen"));
     script.expect_event(Event::ReceiverClosed(old));
     let new = script.expect_some(receiver_opening);
-    script.expect_detach(Some(ErrorCondition::STOLEN));
-    script.engine.receiver(new).unwrap().accept(ReceiverOptions::default()).unwrap();
-    let (channel, attach) = script.expect_on::<Attach>();
-    assert_eq!((channel, attach.name.as_str(), attach.role), (1, "stolen", Role::Receiver));
-    script.oracle.quiet();
+    (script, old, new)
 }
 
-fn receiver_opening(event: Event) -> Option<amqp_core::ReceiverId> {
+fn receiver_opening(event: Event) -> Option<ReceiverId> {
     match event {
         Event::ReceiverOpening(id) => Some(id),
         _ => None,
@@ -142,7 +199,7 @@ fn the_lowest_free_handle_is_taken_and_taken_again() {
         script.give(&Attach { name: attach.name, handle: attach.handle + 20, ..peer_receiver("") });
     }
     assert_eq!(handles, [0, 1, 2]);
-    script.give(&amqp_core::codec::Detach { handle: 21, closed: true, error: None });
+    script.give(&Detach { handle: 21, closed: true, error: None });
     script.expect_detach(None);
     script.engine.session(session).unwrap().attach_sender(SenderOptions::new("d")).unwrap();
     assert_eq!(script.expect_frame::<Attach>().handle, 1);

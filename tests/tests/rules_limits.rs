@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use amqp_core::codec::{
-    Attach, Begin, Close, Detach, Disposition, End, ErrorCondition, Flow, Open, Payload, Role, Serial,
+    Attach, Begin, Close, Detach, Disposition, End, Error, ErrorCondition, Flow, Open, Payload, Role, Serial,
     Transfer,
 };
 use amqp_core::{
@@ -162,12 +162,31 @@ fn descriptions_of_the_peer_are_bounded() {
     script.expect_some(|event| matches!(event, Event::ReceiverOpening(_)).then_some(()));
 }
 
+/// What the peer says when it ends something is kept until the application reads it.
+#[test]
+fn errors_that_are_not_read_are_descriptions() {
+    let mut script = server(Limits::default().descriptions(10_000_usize)).unjudged();
+    script.accept_session(&peer_begin(), SessionOptions::default());
+    let error = Error::new(ErrorCondition::INTERNAL_ERROR, "x".repeat(3000));
+    let now = script.now();
+    for handle in 0..4 {
+        // No event is taken.
+        let attach = Attach { handle, ..peer_receiver(&format!("link {handle}")) };
+        _ = script.engine.handle_input(&frame(CHANNEL, &attach, b""), now);
+        let detach = Detach { handle, closed: true, error: Some(error.clone()) };
+        _ = script.engine.handle_input(&frame(CHANNEL, &detach, b""), now);
+        let units = script.rest();
+        let ended = units.iter().any(|unit| format!("{unit:?}").contains("resource-limit-exceeded"));
+        assert_eq!(ended, handle == 3, "{handle}: {units:?}");
+    }
+}
+
 /// A link that the peer attaches again is described once.
 #[test]
 fn a_link_that_comes_back_is_described_once() {
     let mut script = server(Limits::default().descriptions(1000_usize));
     script.accept_session(&peer_begin(), SessionOptions::default());
-    let name = "x".repeat(300);
+    let name = "x".repeat(600);
     for _ in 0..20 {
         script.give(&Attach { handle: 0, ..peer_receiver(&name) });
         let link = script.expect_some(|event| match event {

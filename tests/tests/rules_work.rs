@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use amqp_core::codec::{Attach, Begin, Detach, Disposition, End, Flow, Role, Serial, Transfer};
-use amqp_core::{ConnectionOptions, Event, ReceiverOptions, SenderOptions, SessionOptions, steps};
+use amqp_core::{ConnectionOptions, Event, ReceiverOptions, SenderId, SenderOptions, SessionOptions, steps};
 use amqp_tests::script::{Script, peer_begin, peer_open, peer_receiver, peer_sender, peer_transfer};
 use bytes::Bytes;
 
@@ -91,9 +91,9 @@ impl Server {
         self.settle_down();
     }
 
-    /// The peer attaches a receiver and grants it credit; the application sends so many messages, for which the peer has room
-    /// or not.
-    fn serve(&mut self, handle: u32, messages: u32, incoming_window: u32) {
+    /// The peer attaches a receiver and grants it credit for one message more than the application then sends, for which the
+    /// peer has room or not.
+    fn serve(&mut self, handle: u32, messages: u32, incoming_window: u32) -> SenderId {
         self.script.give(&Attach { handle, ..peer_receiver(&format!("link {handle}")) });
         let sender = self.script.expect_some(|event| match event {
             Event::SenderOpening(id) => Some(id),
@@ -101,12 +101,16 @@ impl Server {
         });
         self.accept(Event::SenderOpening(sender));
         self.script.rest();
-        let grant = self.script.grant(0, messages);
+        let grant = self.script.grant(0, messages + 1);
         self.script.give(&Flow { handle: Some(handle), incoming_window, ..grant });
-        for _ in 0..messages {
-            self.script.engine.sender(sender).unwrap().send(Bytes::from_static(b"xy")).unwrap();
-        }
+        (0..messages).for_each(|_| self.send(sender));
         self.settle_down();
+        sender
+    }
+
+    fn send(&mut self, sender: SenderId) {
+        self.script.engine.sender(sender).unwrap().send(Bytes::from_static(b"xy")).unwrap();
+        self.script.rest();
     }
 
     /// The steps of doing it [`TIMES`] times.
@@ -196,10 +200,55 @@ fn links_end_beside_unsettled_deliveries() {
     );
 }
 
+/// The same with deliveries that are older than those of the other link.
+#[test]
+fn links_end_before_unsettled_deliveries() {
+    costs_nothing_beside(
+        |server, count| {
+            for time in 0..TIMES {
+                server.attach(NEW + time);
+                server.transfer(NEW + time, 1);
+            }
+            server.attach(OLD);
+            (0..count).for_each(|tag| server.transfer(OLD, tag));
+        },
+        |server, time| server.detach(NEW + time),
+    );
+}
+
+/// What links have in flight is one list of the session: it is gone through once, not once for each link.
+#[test]
+fn a_session_ends_with_many_links_and_many_deliveries() {
+    is_linear(|links| {
+        let mut server = Server::new();
+        (0..links).for_each(|handle| server.attach(handle));
+        for tag in 0..2 {
+            (0..links).for_each(|handle| server.transfer(handle, tag));
+        }
+        let before = steps();
+        server.script.give(&End { error: None });
+        server.settle_down();
+        steps() - before
+    });
+}
+
+#[test]
+fn a_session_ends_with_many_links_and_much_that_was_sent() {
+    is_linear(|links| {
+        let mut server = Server::new();
+        let senders: Vec<_> = (0..links).map(|handle| server.serve(handle, 2, 100_000)).collect();
+        senders.into_iter().for_each(|sender| server.send(sender));
+        let before = steps();
+        server.script.give(&End { error: None });
+        server.settle_down();
+        steps() - before
+    });
+}
+
 #[test]
 fn links_end_beside_what_was_sent_on_others() {
     costs_nothing_beside(
-        |server, count| server.serve(OLD, count, 100_000),
+        |server, count| _ = server.serve(OLD, count, 100_000),
         |server, _| {
             server.serve(NEW, 1, 100_000);
             server.detach(NEW);
@@ -245,7 +294,7 @@ fn messages_that_are_aborted_behind_messages_that_wait() {
 #[test]
 fn dispositions_over_deliveries_that_are_not_there() {
     costs_nothing_beside(
-        |server, count| server.serve(OLD, count, 100_000),
+        |server, count| _ = server.serve(OLD, count, 100_000),
         |server, _| server.settle(Role::Receiver, 1 << 20, 1 << 30),
     );
 }
@@ -254,7 +303,7 @@ fn dispositions_over_deliveries_that_are_not_there() {
 #[test]
 fn windows_that_open_and_shut_beside_links_that_wait() {
     costs_nothing_beside(
-        |server, count| (0..count).for_each(|handle| server.serve(handle, 1, 0)),
+        |server, count| (0..count).for_each(|handle| _ = server.serve(handle, 1, 0)),
         |server, _| {
             server.script.give(&Flow { incoming_window: 1, ..server.script.flow() });
             server.settle_down();

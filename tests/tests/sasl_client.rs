@@ -85,6 +85,20 @@ fn no_password_goes_over_an_open_wire() {
     assert_eq!(expect_init(&mut script).mechanism, "PLAIN");
 }
 
+/// SEC-5-9: of what both have, what proves more, in whatever order the server names it.
+#[test]
+fn who_has_credentials_is_not_anonymous() {
+    let external = Credentials::External { authorization: "user".into() };
+    for (credentials, strongest) in
+        [(Credentials::plain_insecure("user", "pass"), "PLAIN"), (external, "EXTERNAL")]
+    {
+        for names in [["ANONYMOUS", strongest], [strongest, "ANONYMOUS"]] {
+            let mut script = offered(options(credentials.clone()), &names);
+            assert_eq!(expect_init(&mut script).mechanism, strongest);
+        }
+    }
+}
+
 /// SEC-5-17
 #[test]
 fn no_part_of_plain_can_smuggle_another_in() {
@@ -199,7 +213,7 @@ fn the_application_can_give_up() {
     expect_init(&mut script);
     script.give_sasl(&SaslChallenge::default());
     script.take_events();
-    assert_eq!(script.engine.authenticate(SaslAnswer::Accept(None)), Err(StateError::NotAsked));
+    assert_eq!(script.engine.authenticate(SaslAnswer::Accept(None)), Err(StateError::WrongAnswer));
     script.engine.authenticate(SaslAnswer::Reject(SaslCode::Auth)).unwrap();
     expect_failed(&mut script, &Cause::Sasl(Some(SaslCode::Auth)));
 }

@@ -144,7 +144,7 @@ fn a_refusal_says_its_code_and_ends() {
 #[test]
 fn a_refusal_that_says_ok_is_none() {
     let mut script = asked(PLAIN, Some(b"\0user\0wrong"));
-    assert_eq!(script.engine.authenticate(SaslAnswer::Reject(SaslCode::Ok)), Err(StateError::NotAsked));
+    assert_eq!(script.engine.authenticate(SaslAnswer::Reject(SaslCode::Ok)), Err(StateError::WrongAnswer));
     script.expect_nothing();
     script.engine.authenticate(SaslAnswer::Reject(SaslCode::Auth)).unwrap();
     expect_outcome(&mut script, SaslCode::Auth);

@@ -3,7 +3,7 @@
 
 use amqp_core::codec::{
     Attach, Begin, Detach, End, Error, ErrorCondition, Fields, Flow, Multiple, Open, Performative, Serial,
-    Symbol, Value,
+    Source, Symbol, Value,
 };
 use amqp_core::{
     Cause, ConnectionOptions, Event, Exhausted, Gone, Limits, ReceiverOptions, SenderOptions, SessionOptions,
@@ -229,6 +229,25 @@ fn an_attach_for_which_no_handle_is_left() {
         assert_eq!(script.reason(Event::SessionEnded(session)).unwrap().cause(), &Cause::Exhausted);
         assert_eq!(script.engine.counters().sessions, 0);
     }
+}
+
+/// TRANSPORT-2.5.1-15: also where the session itself waits for its answer.
+#[test]
+fn an_attach_for_which_no_handle_is_left_on_an_unanswered_session() {
+    let mut script = Script::opened_server();
+    script.give(&Begin { handle_max: 0, ..peer_begin() });
+    // Attaches that are refused without asking: dynamic, with an address.
+    for handle in 0..2 {
+        let source = Source { dynamic: true, address: Some("node".into()), ..Source::default() };
+        let name = format!("link {handle}");
+        script.give(&Attach { handle, source: Some(Box::new(source.into())), ..peer_receiver(&name) });
+    }
+    script.expect_frame::<Begin>();
+    script.expect_end(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+    script.give(&End::default());
+    script.expect_nothing();
+    script.take_events();
+    assert_eq!(script.engine.counters().sessions, 0);
 }
 
 /// TRANSPORT-2.5.1-15

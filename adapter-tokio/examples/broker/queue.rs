@@ -17,6 +17,9 @@ use amqp_endpoint::{Completions, Endpoint, LazyMessage, Outcome, Sender, UnsentR
 
 use super::selector::Selector;
 
+/// Octets that consumers may add to a message in all.
+const ADDED: usize = 64 * 1024;
+
 /// A queue.
 pub(crate) struct Queue {
     /// What it is called.
@@ -51,6 +54,8 @@ pub(crate) struct Entry {
     arrived: Instant,
     /// How long it is of use from then on.
     ttl: Option<Duration>,
+    /// Octets it may have with what consumers add to it.
+    most: usize,
     /// Consumers that are not to have it again.
     refused_by: Vec<u64>,
 }
@@ -282,7 +287,8 @@ impl Entry {
     fn new(number: u64, message: LazyMessage) -> Self {
         let ttl = message.header().ok().flatten().and_then(|header| header.ttl);
         let ttl = ttl.map(|ttl| Duration::from_millis(ttl.into()));
-        Self { number, message, arrived: Instant::now(), ttl, refused_by: Vec::new() }
+        let most = message.payload().len().saturating_add(ADDED);
+        Self { number, message, arrived: Instant::now(), ttl, most, refused_by: Vec::new() }
     }
 
     fn is_out_of_date(&self) -> bool {
@@ -320,6 +326,9 @@ fn returned((outcome, sent): (Outcome, Sent)) -> Option<Entry> {
         DeliveryState::Modified(modified) if modified.undeliverable_here => entry.refused_by.push(consumer),
         _ => {}
     }
-    entry.message = entry.message.delivered(&outcome).unwrap_or(entry.message);
+    let changed = entry.message.delivered(&outcome).ok();
+    if let Some(changed) = changed.filter(|changed| changed.payload().len() <= entry.most) {
+        entry.message = changed;
+    }
     Some(entry)
 }

@@ -8,7 +8,7 @@ use crate::map::{Fields, OrderedMap};
 use crate::multiple::Multiple;
 use crate::serial::{DeliveryNumber, SequenceNo, TransferNumber};
 use crate::tag::DeliveryTag;
-use crate::text::{Str, Symbol};
+use crate::text::{Str, Symbol, leaves_line};
 use crate::value::Described;
 use alloc::boxed::Box;
 
@@ -208,13 +208,13 @@ impl From<ErrorCondition> for Error {
     }
 }
 
-/// `amqp:not-found: no such queue`. Control characters are escaped: the text is the peer's, and where it is shown it must not
-/// look like more than one line.
+/// `amqp:not-found: no such queue`. Characters that break a line or turn its direction are escaped: the text is the peer's,
+/// and where it is shown it must not look like more than one line, nor like another.
 impl core::fmt::Display for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let condition = self.condition.as_str().chars();
         let description = self.description.iter().flat_map(|text| ": ".chars().chain(text.chars()));
-        condition.chain(description).try_for_each(|character| match character.is_control() {
+        condition.chain(description).try_for_each(|character| match leaves_line(character) {
             true => write!(f, "{}", character.escape_default()),
             false => core::fmt::Write::write_char(f, character),
         })

@@ -293,6 +293,8 @@ impl Connection {
         let session =
             endpoints.channels_in.get(u32::from(channel)).ok_or(Violation::UnmappedChannel(channel))?;
         if let Performative::End(end) = performative {
+            // What it says is kept until the application has read it.
+            endpoints.describe_session(session, if end.error.is_some() { octets } else { 0 })?;
             endpoints.on_end(session, end);
             return Ok(());
         }
@@ -308,7 +310,7 @@ impl Connection {
             Performative::Flow(flow) => endpoints.on_flow(session, &flow),
             Performative::Transfer(transfer) => endpoints.on_transfer(session, &transfer, payload),
             Performative::Disposition(disposition) => endpoints.on_disposition(session, &disposition),
-            Performative::Detach(detach) => endpoints.on_detach(session, detach),
+            Performative::Detach(detach) => endpoints.on_detach(session, detach, octets),
             Performative::Open(_)
             | Performative::Begin(_)
             | Performative::End(_)

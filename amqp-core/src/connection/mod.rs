@@ -145,7 +145,11 @@ impl Connection {
         Events(self)
     }
 
-    /// Octets for the peer. Call it until there are none.
+    /// Octets for the peer. Call it until there are none, or a write is blocked.
+    ///
+    /// What was taken is the caller's, and counts nowhere any more; it also begins the time of `Limits::write_stall` anew.
+    /// So while the transport takes no more, poll no more: the engine then refuses sends, stops reading and gives up a
+    /// peer that never reads, as `Limits` say.
     ///
     /// Taking output can be what a sender waited for, so there may be events after it.
     #[must_use = "octets that were polled must be written"]
@@ -164,12 +168,16 @@ impl Connection {
     }
 
     /// When [`Connection::handle_timeout`] is due. Ask again after every other call.
+    ///
+    /// None before the first call that tells the time, so make one at once: the time for the handshake begins with it. None
+    /// after [`Connection::is_finished`] either: what is still to be written is the caller's to time.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
 
     /// False while too much waits for the application, for the peer to read, or for a SASL answer: reading more would
-    /// only fill memory.
+    /// only fill memory. What is read nevertheless is taken, so memory has a bound only where this is asked before each
+    /// read. What was polled and is not written does not count: see [`Connection::poll_output`].
     pub fn wants_read(&self) -> bool {
         let cx = &self.endpoints.cx;
         let unread = cx.buffered >= cx.limits.buffered_input && cx.takeable > 0;
@@ -182,13 +190,15 @@ impl Connection {
         self.has_output() || self.greets() || self.closes_now()
     }
 
-    /// True once nothing more will be written: write what was polled, then shut the writing side.
+    /// True once nothing more will be added to the output: poll and write the rest, then shut the writing side. Read on
+    /// until the peer ends as well, but no longer than a moment, and drop the socket then: one that is dropped with
+    /// something unread sends a reset, and the peer may never see the close.
     pub fn wants_shutdown(&self) -> bool {
         self.state == ConnectionState::End
     }
 
-    /// True once the connection is over and nothing is left to write. There may be events left to look at, the last of
-    /// them [`Event::Closed`].
+    /// True once the connection is over and nothing is left to poll. There may be events left to look at, the last of
+    /// them [`Event::Closed`], and octets that were polled left to write: no deadline of the engine watches these.
     pub fn is_finished(&self) -> bool {
         self.state == ConnectionState::End && self.endpoints.cx.out.len() == 0
     }
@@ -215,7 +225,8 @@ impl Connection {
     /// Answers [`Event::Authenticate`].
     ///
     /// # Errors
-    /// [`StateError::NotAsked`] where nothing waits, or the answer is none for this side.
+    /// [`StateError::NotAsked`] where nothing waits, [`StateError::WrongAnswer`] where the answer is none for this side;
+    /// another can be given then.
     pub fn authenticate(&mut self, answer: SaslAnswer) -> Result<(), StateError> {
         self.answer_sasl(answer)
     }

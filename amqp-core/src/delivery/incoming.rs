@@ -6,11 +6,13 @@ use amqp_codec::{DeliveryNumber, DeliveryState, DeliveryTag, Payload};
 use bytes::BytesMut;
 
 use crate::context::Context;
+use crate::delivery::told::Told;
 use crate::endpoints::Endpoints;
 use crate::error::Gone;
-use crate::event::{Event, LinkId, ReceivedKey, ReceiverId};
+use crate::event::{Event, LinkId, ReceivedKey, ReceiverId, SessionId};
 use crate::link::receiver::ReceiverEndpoint;
 use crate::output::LARGE;
+use crate::slots::Slots;
 use crate::steps::step;
 
 /// A delivery taken from a receiver.
@@ -43,6 +45,13 @@ pub struct Update {
     pub settled: bool,
 }
 
+/// An update that waits to be taken.
+pub(crate) struct Change {
+    pub(crate) key: ReceivedKey,
+    pub(crate) state: Option<Told>,
+    pub(crate) settled: bool,
+}
+
 /// A delivery between its first frame and its settlement.
 pub(crate) struct IncomingDelivery {
     pub(crate) link: ReceiverId,
@@ -70,7 +79,7 @@ pub(crate) struct IncomingDelivery {
     pub(crate) update_waits: bool,
     /// Its link is over: it can be taken, and not settled.
     pub(crate) orphaned: bool,
-    pub(crate) remote_state: Option<DeliveryState>,
+    pub(crate) remote_state: Option<Told>,
 }
 
 impl IncomingDelivery {
@@ -101,12 +110,12 @@ impl IncomingDelivery {
 
     /// The sender tells its state; true where that is news. §3.4: an outcome does not change, but that of a transaction
     /// becomes one.
-    pub(crate) fn learn(&mut self, state: &DeliveryState) -> bool {
-        let news = match &self.remote_state {
+    pub(crate) fn learn(&mut self, state: &Told) -> bool {
+        let news = match self.remote_state.as_ref().map(Told::state) {
             Some(DeliveryState::Transactional(_)) | None => true,
             Some(known) => !known.is_terminal(),
         };
-        let changed = news && self.remote_state.as_ref() != Some(state);
+        let changed = news && !self.remote_state.as_ref().is_some_and(|known| known.is(state));
         if changed {
             self.remote_state = Some(state.clone());
         }
@@ -136,7 +145,7 @@ impl IncomingDelivery {
             message_format: self.message_format,
             settled: self.remote_settled,
             payload: core::mem::take(&mut self.payload),
-            state: self.remote_state.clone(),
+            state: self.remote_state.clone().map(Told::into_state),
             complete: self.complete,
         }
     }
@@ -213,13 +222,14 @@ impl Endpoints {
     }
 
     pub(crate) fn next_update(&mut self, id: ReceiverId) -> Option<Update> {
-        let mut update = self.receivers.get_mut(id)?.updates.as_mut()?.waiting.pop_front()?;
-        if let Some(delivery) = self.incoming.get_mut(update.key) {
+        let Change { key, mut state, settled } =
+            self.receivers.get_mut(id)?.updates.as_mut()?.waiting.pop_front()?;
+        if let Some(delivery) = self.incoming.get_mut(key) {
             delivery.update_waits = false;
-            update.state = delivery.remote_state.clone();
+            state = delivery.remote_state.clone();
         }
         self.reap_link(LinkId::Receiver(id));
-        Some(update)
+        Some(Update { key, state: state.map(Told::into_state), settled })
     }
 
     /// So many octets are not buffered any more, of which so many could be taken: sessions that waited for room go on.
@@ -237,14 +247,14 @@ impl Endpoints {
     }
 
     /// Tells the application what the sender did to a delivery that it has.
-    pub(crate) fn push_update(&mut self, id: ReceiverId, update: Update) {
+    pub(crate) fn push_update(&mut self, id: ReceiverId, change: Change) {
         let Some(receiver) = self.receivers.get_mut(id) else { return };
         let updates = receiver.updates.get_or_insert_default();
         if updates.waiting.len() >= self.cx.limits.untaken_outcomes as usize {
             // Nobody looks at them: the oldest go, so that a peer cannot make the list grow.
             updates.waiting.pop_front();
         }
-        updates.waiting.push_back(update);
+        updates.waiting.push_back(change);
         if !core::mem::replace(&mut updates.announced, true) {
             self.cx.event(Event::Updates(id));
         }
@@ -254,25 +264,26 @@ impl Endpoints {
     pub(crate) fn abandon_received(&mut self, id: ReceiverId) {
         let Some(receiver) = self.receivers.get_mut(id) else { return };
         let (session, partial) = (receiver.link.session, receiver.partial.take());
-        let (waiting, since) = (core::mem::take(&mut receiver.unsettled) > 0, receiver.unsettled_since);
+        let (waiting, span) = (core::mem::take(&mut receiver.unsettled) > 0, receiver.unsettled_span);
         receiver.tags.clear();
         if let Some(partial) = partial {
             self.drop_received(id, partial.key);
         }
         let Some(session) = self.sessions.get_mut(session).filter(|_| waiting) else { return };
         let incoming = &mut self.incoming;
-        session.incoming.retain_since(since, |key| {
-            let Some(delivery) = incoming.get_mut(key) else { return false };
-            if delivery.link != id {
-                return true;
+        session.incoming.retain_span(span, |key| {
+            let others = incoming.get(key).is_some_and(|delivery| delivery.link != id);
+            if !others {
+                orphan(incoming, key);
             }
-            // What was not taken is still handed out, and what was not read to its end can be.
-            delivery.orphaned = true;
-            if delivery.taken && !delivery.reading {
-                incoming.remove(key);
-            }
-            false
+            others
         });
+    }
+
+    /// As [`Self::abandon_received`] for all links of a session, in one go.
+    pub(crate) fn abandon_all_received(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.incoming.drain().for_each(|key| orphan(&mut self.incoming, key));
     }
 
     /// The link is detached: the rest of what is half here does not come.
@@ -320,6 +331,15 @@ impl Endpoints {
             // There was no room for more credit until now.
             self.top_up(link);
         }
+    }
+}
+
+/// Nobody can settle it any more. What was not taken is still handed out, and what was not read to its end can be.
+fn orphan(incoming: &mut Slots<ReceivedKey, IncomingDelivery>, key: ReceivedKey) {
+    let Some(delivery) = incoming.get_mut(key) else { return };
+    delivery.orphaned = true;
+    if delivery.taken && !delivery.reading {
+        incoming.discard(key);
     }
 }
 

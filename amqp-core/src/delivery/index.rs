@@ -10,6 +10,13 @@ use crate::steps::step;
 
 const BUCKET: u64 = 32;
 
+/// Places in an index, in the order of their ids: among them are all that a link has there, and some of others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span {
+    first: u64,
+    last: u64,
+}
+
 #[derive(Debug)]
 struct Bucket<T> {
     /// The ids of this bucket, divided by [`BUCKET`].
@@ -46,10 +53,13 @@ impl<T: Copy> DeliveryIndex<T> {
         self.next = self.next.saturating_add(1);
     }
 
-    /// Where the next delivery will lie, for [`DeliveryIndex::retain_since`].
+    /// Has `span` reach to the place of the next delivery, or begin there where it `begins`.
     #[inline]
-    pub(crate) fn position(&self) -> u64 {
-        self.next
+    pub(crate) fn extend(&self, span: &mut Span, begins: bool) {
+        if begins {
+            span.first = self.next;
+        }
+        span.last = self.next;
     }
 
     /// Stores `value` under the next id.
@@ -106,19 +116,29 @@ impl<T: Copy> DeliveryIndex<T> {
         }
     }
 
-    /// Every live delivery from a [`DeliveryIndex::position`] on, and some before it, oldest first.
-    pub(crate) fn iter_since(&self, position: u64) -> impl Iterator<Item = T> + '_ {
-        self.buckets.iter().skip(self.place(position / BUCKET)).flat_map(|bucket| {
+    /// Every live delivery of a span, and some around it, oldest first.
+    pub(crate) fn iter_span(&self, span: Span) -> impl Iterator<Item = T> + '_ {
+        let buckets = self.buckets.iter().skip(self.place(span.first / BUCKET));
+        buckets.take_while(move |bucket| bucket.number <= span.last / BUCKET).flat_map(|bucket| {
             step();
             let live = bucket.values.iter().enumerate().filter(|(bit, _)| bucket.live >> bit & 1 == 1);
             live.map(|(_, value)| *value)
         })
     }
 
-    /// Shows `keep` every live delivery from a [`DeliveryIndex::position`] on, oldest first, and forgets those for which it
-    /// answers false.
-    pub(crate) fn retain_since(&mut self, position: u64, keep: impl FnMut(T) -> bool) {
-        self.retain_widened(position, self.next, keep);
+    /// Shows `keep` every live delivery of a span, oldest first, and forgets those for which it answers false.
+    pub(crate) fn retain_span(&mut self, span: Span, keep: impl FnMut(T) -> bool) {
+        self.retain_widened(span.first, span.last, keep);
+    }
+
+    /// Takes out every live delivery, oldest first.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
+        let mut live = alloc::vec::Vec::new();
+        self.retain_widened(0, self.next, |value| {
+            live.push(value);
+            false
+        });
+        live.into_iter()
     }
 
     /// Shows `keep` every live delivery from `first` to `last` in the order of their ids and forgets those for which
@@ -226,10 +246,13 @@ mod tests {
         (0..3200).for_each(|value| index.push(value));
         // Every second bucket, in the middle as well as at the ends.
         let mut kept = Vec::new();
-        index.retain_since(index.position() - 3200, |value| value / 32 % 2 == 1);
+        index.retain_span(Span { first: 0, last: u64::MAX }, |value| value / 32 % 2 == 1);
         assert!(index.empty * 2 < index.buckets.len(), "{} of {}", index.empty, index.buckets.len());
-        let since = index.position();
-        (3200..3300).for_each(|value| index.push(value));
+        let mut span = Span::default();
+        for value in 3200..3300 {
+            index.extend(&mut span, value == 3200);
+            index.push(value);
+        }
         for value in 3200..3290 {
             assert_eq!(index.remove(Serial(value)), Some(value));
             assert!(
@@ -239,7 +262,7 @@ mod tests {
                 index.buckets.len()
             );
         }
-        index.retain_since(since, |value| {
+        index.retain_span(span, |value| {
             kept.push(value);
             false
         });

@@ -7,5 +7,6 @@ pub(crate) mod outgoing;
 mod resolve;
 pub(crate) mod settle;
 pub(crate) mod tags;
+pub(crate) mod told;
 pub(crate) mod transfer_in;
 pub(crate) mod transfer_out;

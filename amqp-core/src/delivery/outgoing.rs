@@ -8,11 +8,12 @@ use bytes::Bytes;
 
 use crate::context::Context;
 use crate::delivery::settle::state_fits;
+use crate::delivery::told::Told;
 use crate::endpoints::Endpoints;
-use crate::error::{CloseReason, StateError};
+use crate::error::StateError;
 use crate::event::{DeliveryKey, SenderId};
 use crate::link::LinkEndpoint;
-use crate::link::sender::{Resolution, SenderEndpoint};
+use crate::link::sender::SenderEndpoint;
 use crate::steps::step;
 
 /// A message to send: its octets, and what the transfer says of them (§2.7.5).
@@ -141,7 +142,7 @@ pub(crate) struct OutgoingDelivery {
     pub(crate) batchable: bool,
     /// What this side told last.
     pub(crate) state: Option<DeliveryState>,
-    pub(crate) remote_state: Option<DeliveryState>,
+    pub(crate) remote_state: Option<Told>,
 }
 
 impl OutgoingDelivery {
@@ -161,7 +162,7 @@ impl OutgoingDelivery {
         Unresolved {
             tag: self.tag.clone(),
             sent: self.id.is_some(),
-            remote_state: self.remote_state.clone(),
+            remote_state: self.remote_state.clone().map(Told::into_state),
             message: self.into_message(),
         }
     }
@@ -343,25 +344,6 @@ impl Endpoints {
         self.unblock(id);
         self.unblock_senders();
         Ok(message)
-    }
-
-    /// The link closes: a message that was started and not finished is cut off, so that nothing waits for its end.
-    pub(crate) fn cut_unfinished(&mut self, id: SenderId, reason: &CloseReason) {
-        let Some(key) =
-            self.senders.get(id).filter(|sender| sender.unfinished).and_then(|sender| sender.queue.back())
-        else {
-            return;
-        };
-        let key = *key;
-        let resolved = self.outgoing.get(key).is_none_or(|delivery| delivery.resolved);
-        // It is unfinished, so it can be aborted.
-        let resolution = match self.abort(id, key) {
-            Ok(Some(message)) => Resolution::Unsent(Box::new(message), reason.clone()),
-            _ => Resolution::Unacknowledged(reason.clone()),
-        };
-        if !resolved {
-            self.resolve(id, key, resolution);
-        }
     }
 
     /// One delivery less waits for its last frame.

@@ -7,12 +7,12 @@ use amqp_codec::{DeliveryNumber, DeliveryState, Role};
 
 use crate::context::Context;
 use crate::delivery::outgoing::{OutgoingDelivery, Unresolved, exceeds};
-use crate::delivery::settle::state_fits;
+use crate::delivery::told::Told;
 use crate::endpoints::Endpoints;
 use crate::error::{Cause, CloseReason, Scope};
 use crate::event::{DeliveryKey, Event, LinkId, SenderId, SessionId};
 use crate::link::negotiate::default_outcome;
-use crate::link::sender::{Resolution, SenderEndpoint};
+use crate::link::sender::{Ending, Resolution, SenderEndpoint};
 
 impl Endpoints {
     /// §2.7.6: a disposition of the receiver over deliveries that we sent.
@@ -21,31 +21,26 @@ impl Endpoints {
         id: SessionId,
         range: (DeliveryNumber, DeliveryNumber),
         settled: bool,
-        state: Option<&DeliveryState>,
+        state: Option<&Told>,
     ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         // The index leaves while its entries are looked at, because what they say changes the rest of the endpoints.
         let mut index = session.outgoing.detach();
         let mut unblocks = None;
-        // Looked at once, however many deliveries it is for: what is too large to be repeated may be large.
-        let limit = self.cx.out.max_frame_size;
-        let repeated = state.filter(|state| !settled && state_fits(state, limit));
-        let told = (settled, state, repeated);
-        index.retain_range(range.0, range.1, |key| self.on_outcome(id, key, told, &mut unblocks));
+        index.retain_range(range.0, range.1, |key| self.on_outcome(id, key, (settled, state), &mut unblocks));
         unblocks.into_iter().for_each(|sender| self.unblock(sender));
         if let Some(session) = self.sessions.get_mut(id) {
             session.outgoing = index;
         }
     }
 
-    /// What the receiver told of one delivery, and what of it is repeated when it is settled here; false when it is
-    /// settled. `unblocks` is the sender that had one settled last.
+    /// What the receiver told of one delivery; false when it is settled. `unblocks` is the sender that had one settled last.
     #[inline]
     fn on_outcome(
         &mut self,
         session: SessionId,
         key: DeliveryKey,
-        (settled, state, repeated): (bool, Option<&DeliveryState>, Option<&DeliveryState>),
+        (settled, state): (bool, Option<&Told>),
         unblocks: &mut Option<SenderId>,
     ) -> bool {
         let Some(delivery) = self.outgoing.get_mut(key) else { return false };
@@ -53,14 +48,17 @@ impl Endpoints {
         // §3.4: once an outcome is told it does not change.
         let news = state.filter(|_| !delivery.resolved);
         let known = news.or(delivery.remote_state.as_ref());
-        let resolves = !delivery.resolved && (settled || known.is_some_and(DeliveryState::is_terminal));
+        let resolves =
+            !delivery.resolved && (settled || known.is_some_and(|known| known.state().is_terminal()));
         if resolves {
             // §3.5.3: what is settled without an outcome has the source's default.
-            let outcome = match known {
-                None | Some(DeliveryState::Received(_)) => default_outcome(&sender.link.local).or(known),
-                Some(_) => known,
+            let default = match known.map(Told::state) {
+                None | Some(DeliveryState::Received(_)) => default_outcome(&sender.link.local),
+                Some(_) => None,
             };
-            sender.push_outcome(&mut self.cx, delivery.link, key, Resolution::Settled(outcome.cloned()));
+            let outcome = default.map(|state| Told::Plain(state.clone())).or_else(|| known.cloned());
+            let ending = outcome.map_or_else(|| Ending::Other(Resolution::Settled(None)), Ending::Told);
+            sender.push_outcome(&mut self.cx, delivery.link, key, ending);
         }
         // §2.6.12: the receiver told its outcome and waits for us to settle, or did not wait.
         let settles = settled || (resolves && sender.auto_settle);
@@ -73,7 +71,7 @@ impl Endpoints {
         }
         delivery.resolved = true;
         let (link, number, sent) = (delivery.link, delivery.id, delivery.sent);
-        let repeated = repeated.filter(|_| delivery.told_outcome().is_none());
+        let repeated = state.filter(|_| delivery.told_outcome().is_none()).and_then(Told::repeatable);
         if !settled && !sender.link.has_left() {
             self.queue_settlement(session, number, repeated.cloned());
         }
@@ -113,19 +111,19 @@ impl Endpoints {
     #[inline]
     pub(crate) fn resolve(&mut self, link: SenderId, key: DeliveryKey, resolution: Resolution) {
         if let Some(sender) = self.senders.get_mut(link) {
-            sender.push_outcome(&mut self.cx, link, key, resolution);
+            sender.push_outcome(&mut self.cx, link, key, Ending::Other(resolution));
         }
     }
 
     #[inline]
     pub(crate) fn next_outcome(&mut self, id: SenderId) -> Option<(DeliveryKey, Resolution)> {
         let sender = self.senders.get_mut(id)?;
-        let outcome = sender.outcomes.pop_front()?;
+        let (key, ending) = sender.outcomes.pop_front()?;
         if sender.blocked {
             self.unblock(id);
         }
         self.reap_link(LinkId::Sender(id));
-        Some(outcome)
+        Some((key, ending.into()))
     }
 
     /// Has the application told of its credit: at once, or when something else no longer stands in the way.
@@ -181,12 +179,9 @@ impl Endpoints {
         let delivery =
             self.outgoing.get_mut(key).filter(|delivery| delivery.link == id).ok_or(crate::Gone)?;
         let number = delivery.id.filter(|_| delivery.is_indexed()).ok_or(crate::Gone)?;
-        // The receiver knows what it said: it is not repeated where it takes more than a frame, and where it is no
-        // outcome it may not be (§3.4.1).
-        let limit = self.cx.out.max_frame_size;
-        let repeatable = |state: &DeliveryState| state.is_terminal() && state_fits(state, limit);
         let state = delivery.remote_state.as_ref().filter(|_| delivery.told_outcome().is_none());
-        let state = state.filter(|state| repeatable(state)).cloned();
+        // §3.4.1: what is no outcome may not be repeated.
+        let state = state.and_then(Told::repeatable).filter(|state| state.is_terminal()).cloned();
         let sent = delivery.sent;
         delivery.resolved = true;
         let link = self.senders.get(id).map(|sender| &sender.link).ok_or(crate::Gone)?;
@@ -224,6 +219,25 @@ impl Endpoints {
             extra.own_tags.remove(&delivery.tag);
         }
         Some(delivery)
+    }
+
+    /// The link closes: a message that was started and not finished is cut off, so that nothing waits for its end.
+    pub(crate) fn cut_unfinished(&mut self, id: SenderId, reason: &CloseReason) {
+        let Some(key) =
+            self.senders.get(id).filter(|sender| sender.unfinished).and_then(|sender| sender.queue.back())
+        else {
+            return;
+        };
+        let key = *key;
+        let resolved = self.outgoing.get(key).is_none_or(|delivery| delivery.resolved);
+        // It is unfinished, so it can be aborted.
+        let resolution = match self.abort(id, key) {
+            Ok(Some(message)) => Resolution::Unsent(Box::new(message), reason.clone()),
+            _ => Resolution::Unacknowledged(reason.clone()),
+        };
+        if !resolved {
+            self.resolve(id, key, resolution);
+        }
     }
 
     /// The link is detached: what is half sent is not gone on with, because the peer may have dropped its beginning.
@@ -287,18 +301,15 @@ impl Endpoints {
     /// §2.6.13: what a link that retains it could resume with when it is attached on another connection.
     fn leave_behind(&mut self, id: SenderId, delivery: OutgoingDelivery) {
         if let Some(sender) = self.senders.get_mut(id).filter(|sender| sender.retain_unsettled) {
-            sender.extra.get_or_insert_default().left_behind.push(delivery.into_unresolved());
+            sender.extra.get_or_insert_default().left_behind.push(delivery);
         }
     }
 
     /// Takes what is not settled out of the link as a value.
     pub(crate) fn take_unsettled(&mut self, id: SenderId) -> Vec<Unresolved> {
         if let Some(sender) = self.senders.get_mut(id).filter(|sender| sender.link.reason.is_some()) {
-            return sender
-                .extra
-                .as_mut()
-                .map(|extra| core::mem::take(&mut extra.left_behind))
-                .unwrap_or_default();
+            let left = sender.extra.as_mut().map(|extra| core::mem::take(&mut extra.left_behind));
+            return left.into_iter().flatten().map(OutgoingDelivery::into_unresolved).collect();
         }
         let begun = self.set_begun_aside(id);
         let keys = self.unresolved(id);
@@ -337,20 +348,31 @@ impl Endpoints {
         Some((key, unresolved))
     }
 
+    /// The session is over: finds for each of its links what is not settled, in one go, for [`Self::unresolved`].
+    pub(crate) fn share_out_sent(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        for key in session.outgoing.drain() {
+            if let Some(delivery) = self.outgoing.get(key) {
+                session.orphans.entry(delivery.link).or_default().push(key);
+            }
+        }
+    }
+
     /// Empties the link's queue and its part of the session's index: what has an id first, then what waits for one.
     fn unresolved(&mut self, id: SenderId) -> Vec<DeliveryKey> {
         let Some(sender) = self.senders.get_mut(id) else { return Vec::new() };
-        let mut keys = Vec::new();
         sender.mid_delivery = false;
         let queue = core::mem::take(&mut sender.queue);
         let (session, unsettled) = (sender.link.session, core::mem::take(&mut sender.unsettled));
-        let since = sender.unsettled_since;
+        let span = sender.unsettled_span;
         sender.unfinished = false;
+        let mut keys = Vec::new();
         if unsettled > 0
             && let Some(session) = self.sessions.get_mut(session)
         {
+            keys = session.orphans.remove(&id).unwrap_or_default();
             let outgoing = &self.outgoing;
-            session.outgoing.retain_since(since, |key| {
+            session.outgoing.retain_span(span, |key| {
                 let other = outgoing.get(key).is_some_and(|delivery| delivery.link != id);
                 if !other {
                     keys.push(key);
@@ -375,8 +397,8 @@ impl Endpoints {
 
 impl SenderEndpoint {
     #[inline]
-    fn push_outcome(&mut self, cx: &mut Context, id: SenderId, key: DeliveryKey, resolution: Resolution) {
-        self.outcomes.push_back((key, resolution));
+    fn push_outcome(&mut self, cx: &mut Context, id: SenderId, key: DeliveryKey, ending: Ending) {
+        self.outcomes.push_back((key, ending));
         if !self.outcomes_announced {
             self.outcomes_announced = true;
             cx.event(Event::Outcomes(id));

@@ -3,7 +3,8 @@
 use amqp_codec::{DeliveryNumber, DeliveryState, Encode, Role, Writer};
 use bytes::BytesMut;
 
-use crate::delivery::incoming::Update;
+use crate::delivery::incoming::Change;
+use crate::delivery::told::Told;
 use crate::endpoints::Endpoints;
 use crate::error::{Gone, StateError};
 use crate::event::{LinkId, ReceivedKey, ReceiverId, SenderId, SessionId};
@@ -93,7 +94,7 @@ impl Endpoints {
         id: SessionId,
         range: (DeliveryNumber, DeliveryNumber),
         settled: bool,
-        state: Option<&DeliveryState>,
+        state: Option<&Told>,
     ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let mut index = session.incoming.detach();
@@ -104,15 +105,15 @@ impl Endpoints {
     }
 
     /// What the sender told of one delivery; false when it has settled it.
-    fn on_sender_state(&mut self, key: ReceivedKey, settled: bool, state: Option<&DeliveryState>) -> bool {
+    fn on_sender_state(&mut self, key: ReceivedKey, settled: bool, state: Option<&Told>) -> bool {
         let Some(delivery) = self.incoming.get_mut(key) else { return false };
         let changed = state.is_some_and(|state| delivery.learn(state));
         let (link, taken) = (delivery.link, delivery.taken);
         let told = delivery.update_waits;
         delivery.update_waits |= taken && changed;
         if taken && (settled || (changed && !told)) {
-            let update = Update { key, state: delivery.remote_state.clone(), settled };
-            self.push_update(link, update);
+            let change = Change { key, state: delivery.remote_state.clone(), settled };
+            self.push_update(link, change);
         }
         if !settled {
             return true;
@@ -166,7 +167,12 @@ pub(crate) fn state_fits(state: &DeliveryState, max_frame_size: u32) -> bool {
     if matches!(state, DeliveryState::Accepted | DeliveryState::Released) {
         return true;
     }
+    state_octets(state).saturating_add(AROUND_STATE) <= max_frame_size as usize
+}
+
+/// Octets of a state on the wire.
+pub(crate) fn state_octets(state: &DeliveryState) -> usize {
     let mut octets = BytesMut::new();
     state.encode(&mut Writer::new(&mut octets));
-    octets.len().saturating_add(AROUND_STATE) <= max_frame_size as usize
+    octets.len()
 }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 
 use amqp_codec::{
-    DeliveryNumber, DeliveryTag, Payload, ReceiverSettleMode, Role, SenderSettleMode, Transfer,
+    DeliveryNumber, DeliveryState, DeliveryTag, Payload, ReceiverSettleMode, Role, SenderSettleMode, Transfer,
 };
 use bytes::Bytes;
 
@@ -58,8 +58,8 @@ impl Endpoints {
             None => {
                 let number = endpoint.next_number(transfer)?;
                 let checked = receiver.check_first(transfer, &self.cx.limits).and_then(|tag| {
-                    let since = receiver.unsettled_since;
-                    let live = || tags_of(id, endpoint.incoming.iter_since(since), &self.incoming);
+                    let span = receiver.unsettled_span;
+                    let live = || tags_of(id, endpoint.incoming.iter_span(span), &self.incoming);
                     receiver.claim_tag(transfer, tag, live).map(|()| tag)
                 });
                 // §2.6.12: its number is used up, whatever becomes of it.
@@ -69,10 +69,10 @@ impl Endpoints {
                 key
             }
         };
-        if transfer.aborted
+        if is_settled(transfer)
             && let Some(partial) = &receiver.partial
         {
-            // §2.6.14: that settles it, so nothing is said of it any more.
+            // §2.6.14, §2.7.6: nothing is said any more of what the sender settles, or aborts.
             endpoint.dispositions.retract(Role::Receiver, (partial.id, partial.id));
         }
         let octets = payload.octets.len();
@@ -82,13 +82,28 @@ impl Endpoints {
             self.drop_received(id, key);
             // Nobody takes it, and it has used up a credit.
             self.top_up(id);
-        } else if let Err(violation) = checked {
+        } else if let Err(violation) = checked.and_then(|()| self.on_transfer_state(key, transfer)) {
             self.drop_received(id, key);
             return Err(violation);
         } else {
             self.store(id, key, transfer, payload, frame.settled);
         }
         self.check_drained(id);
+        Ok(())
+    }
+
+    /// What the sender tells of the delivery with one of its frames.
+    #[inline]
+    fn on_transfer_state(&mut self, key: ReceivedKey, transfer: &Transfer) -> Result<(), Violation> {
+        transfer.state.as_ref().map_or(Ok(()), |state| self.learn_state(key, state))
+    }
+
+    #[cold]
+    fn learn_state(&mut self, key: ReceivedKey, state: &DeliveryState) -> Result<(), Violation> {
+        let told = self.cx.told(state)?;
+        if let Some(delivery) = self.incoming.get_mut(key) {
+            delivery.learn(&told);
+        }
         Ok(())
     }
 
@@ -116,9 +131,6 @@ impl Endpoints {
         if let Some(mode) = transfer.rcv_settle_mode {
             // §2.7.5: any of its frames may choose first where the link's mode is second.
             delivery.second = mode == ReceiverSettleMode::Second;
-        }
-        if let Some(state) = &transfer.state {
-            delivery.learn(state);
         }
         let late_settlement = settled && !delivery.remote_settled;
         delivery.remote_settled |= settled;
@@ -201,9 +213,7 @@ impl ReceiverEndpoint {
         if settled {
             session.incoming.skip();
         } else {
-            if self.unsettled == 0 {
-                self.unsettled_since = session.incoming.position();
-            }
+            session.incoming.extend(&mut self.unsettled_span, self.unsettled == 0);
             session.incoming.push(key);
             self.unsettled = self.unsettled.saturating_add(1);
         }
@@ -281,7 +291,7 @@ fn received(
         told: None,
         update_waits: false,
         orphaned: false,
-        remote_state: transfer.state.clone(),
+        remote_state: None,
     }
 }
 

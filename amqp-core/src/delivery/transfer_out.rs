@@ -100,9 +100,7 @@ impl SenderEndpoint {
         if delivery.settled {
             session.outgoing.skip();
         } else {
-            if self.unsettled == 0 {
-                self.unsettled_since = session.outgoing.position();
-            }
+            session.outgoing.extend(&mut self.unsettled_span, self.unsettled == 0);
             session.outgoing.push(key);
             self.unsettled = self.unsettled.saturating_add(1);
         }

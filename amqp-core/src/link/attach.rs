@@ -77,6 +77,12 @@ impl Endpoints {
         let Some(link) = self.link_mut(id) else { return };
         link.state.step(LinkStep::SendAttach);
         link.wants_attach = true;
+        self.queue_up(id);
+    }
+
+    /// A new link of ours takes its name, or waits for it.
+    pub(crate) fn queue_up(&mut self, id: LinkId) {
+        let Some(link) = self.link(id) else { return };
         let name = link.local.name.clone();
         let old =
             self.links_named(id.role(), &name).find(|old| self.link(*old).is_some_and(LinkEndpoint::on_wire));
@@ -92,7 +98,7 @@ impl Endpoints {
     }
 
     /// Makes a new link the one that its name stands for, and has its attach written.
-    pub(crate) fn take_place(&mut self, id: LinkId) {
+    fn take_place(&mut self, id: LinkId) {
         let Some(link) = self.link_mut(id).filter(|link| !link.is_closing()) else { return };
         link.held = false;
         let name = link.local.name.clone();
@@ -135,31 +141,49 @@ impl Endpoints {
             self.answer_detach_now(session, id);
         }
         if let Some(id) = self.find_named(role, &attach.name, |it| here(it) && it.awaits_attach()) {
-            self.cx.describe(octets)?;
-            self.on_attach_answered(session, id, attach, octets);
+            self.describe_link(id, octets)?;
+            self.on_attach_answered(session, id, attach);
             return Ok(());
         }
         let detached = |it: &LinkEndpoint| here(it) && it.state == LinkState::Detached && it.reason.is_none();
         if let Some(id) = self.find_named(role, &attach.name, detached) {
-            self.cx.describe(octets)?;
-            self.map_handle(session, id, attach, octets);
+            self.describe_link(id, octets)?;
+            self.map_handle(session, id, attach);
             self.ask(id);
             return Ok(());
         }
-        self.vacate(role, &attach.name);
-        self.on_attach_requested(session, attach, octets)
+        let waiting = self.vacate(role, &attach.name);
+        let attached = self.on_attach_requested(session, attach, octets);
+        if let Some(waiting) = waiting {
+            self.queue_up(waiting);
+        }
+        attached
     }
 
     /// §2.6.1: a new attach takes the name, and a link that has it is closed. One that is leaving keeps it no longer: there may
-    /// be any number of them while the peer does not answer.
-    fn vacate(&mut self, role: Role, name: &Str) {
+    /// be any number of them while the peer does not answer. Who waited for it is returned.
+    fn vacate(&mut self, role: Role, name: &Str) -> Option<LinkId> {
         let settled = |id: &LinkId| self.link(*id).is_some_and(|link| !link.awaits_attach());
+        let mut waiting = None;
         for id in self.links_named(role, name).filter(settled).collect::<Vec<_>>() {
             if self.link(id).is_some_and(|link| !link.is_closing()) {
                 self.link_violation(id, Violation::Stolen);
             }
             self.names.remove(&(name.clone(), id));
+            waiting = waiting.or_else(|| self.link_mut(id)?.successor.take());
         }
+        waiting
+    }
+
+    /// Counts what the peer says of a link in place of what it said before.
+    pub(crate) fn describe_link(&mut self, id: LinkId, octets: usize) -> Result<(), Violation> {
+        let before = self.link(id).map_or(0, |link| link.described);
+        self.cx.forget(before);
+        self.cx
+            .describe(octets)
+            .inspect_err(|_| self.cx.described = self.cx.described.saturating_add(before))?;
+        self.link_mut(id).into_iter().for_each(|link| link.described = octets);
+        Ok(())
     }
 
     fn find_named(&self, role: Role, name: &Str, fits: impl Fn(&LinkEndpoint) -> bool) -> Option<LinkId> {
@@ -167,7 +191,7 @@ impl Endpoints {
     }
 
     /// The peer's handle stands for this link now.
-    fn map_handle(&mut self, session: SessionId, id: LinkId, attach: Attach, octets: usize) {
+    fn map_handle(&mut self, session: SessionId, id: LinkId, attach: Attach) {
         if let Some(endpoint) = self.sessions.get_mut(session) {
             endpoint.handles_in.insert(attach.handle, id);
         }
@@ -180,16 +204,14 @@ impl Endpoints {
         link.handle_in = Some(attach.handle);
         link.state.step(LinkStep::ReceiveAttach);
         link.remote = Some(Box::new(attach));
-        let before = core::mem::replace(&mut link.described, octets);
-        self.cx.forget(before);
         if let LinkId::Sender(sender) = id {
             self.return_too_large(sender);
         }
     }
 
-    fn on_attach_answered(&mut self, session: SessionId, id: LinkId, attach: Attach, octets: usize) {
+    fn on_attach_answered(&mut self, session: SessionId, id: LinkId, attach: Attach) {
         let (refused, unknown) = (refuses(&attach), super::unknown_terminus(&attach));
-        self.map_handle(session, id, attach, octets);
+        self.map_handle(session, id, attach);
         let Some(link) = self.link_mut(id) else { return };
         link.refused = refused;
         if link.is_closing() || refused {
@@ -218,7 +240,8 @@ impl Endpoints {
         }
         self.cx.describe(octets)?;
         let impossible = negotiate::impossible(&attach);
-        let link = LinkEndpoint::new(session, negotiate::refusal(&attach));
+        let mut link = LinkEndpoint::new(session, negotiate::refusal(&attach));
+        link.described = octets;
         let id = match attach.role {
             Role::Receiver => {
                 let options = SenderOptions::default();
@@ -235,7 +258,7 @@ impl Endpoints {
             endpoint.links.insert(id);
         }
         self.names.insert((attach.name.clone(), id));
-        self.map_handle(session, id, attach, octets);
+        self.map_handle(session, id, attach);
         match impossible {
             Some(violation) => self.refuse_quietly(id, violation),
             None => self.ask(id),

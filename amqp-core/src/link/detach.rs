@@ -85,10 +85,23 @@ impl Endpoints {
         }
     }
 
-    pub(crate) fn on_detach(&mut self, session: SessionId, detach: Detach) -> Result<(), Violation> {
+    /// The peer's detach, which had so many octets.
+    pub(crate) fn on_detach(
+        &mut self,
+        session: SessionId,
+        detach: Detach,
+        octets: usize,
+    ) -> Result<(), Violation> {
         let unattached = Violation::UnattachedHandle(detach.handle);
         let endpoint = self.sessions.get_mut(session).ok_or(unattached)?;
-        let id = endpoint.handles_in.remove(detach.handle).ok_or(unattached)?;
+        let id = endpoint.handles_in.get(detach.handle).ok_or(unattached)?;
+        if detach.error.is_some() {
+            // It is kept until the application has read it.
+            let before = self.link(id).map_or(0, |link| link.described);
+            self.describe_link(id, before.saturating_add(octets))?;
+        }
+        let endpoint = self.sessions.get_mut(session).ok_or(unattached)?;
+        endpoint.handles_in.remove(detach.handle);
         let link = self.link_mut(id).ok_or(unattached)?;
         link.handle_in = None;
         let refused = link.unanswered;
@@ -114,7 +127,8 @@ impl Endpoints {
         let Some(link) = self.link_mut(id) else { return };
         let Some(intent) = link.sent_detach.take() else { return };
         let crossed = !intent.closed && detach.closed;
-        if !intent.closed && !ends {
+        // One whose name was taken meanwhile is over, and is not attached again.
+        if !intent.closed && !ends && link.reason.is_none() {
             self.free_handle(id);
             self.suspended(id);
             return;
@@ -228,7 +242,7 @@ impl Endpoints {
     /// The link is over and off the wire: who waited for its name attaches, and its slot can go.
     pub(crate) fn released(&mut self, id: LinkId) {
         if let Some(successor) = self.link_mut(id).and_then(|link| link.successor.take()) {
-            self.take_place(successor);
+            self.queue_up(successor);
         }
         self.reap_link(id);
     }

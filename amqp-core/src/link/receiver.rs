@@ -5,7 +5,8 @@ use alloc::collections::VecDeque;
 
 use amqp_codec::{DeliveryState, Error, Payload, SequenceNo};
 
-use crate::delivery::incoming::{Delivery, IncomingDelivery, Partial, Update};
+use crate::delivery::incoming::{Change, Delivery, IncomingDelivery, Partial, Update};
+use crate::delivery::index::Span;
 use crate::delivery::tags::Tags;
 use crate::endpoints::Endpoints;
 use crate::error::{Gone, StateError};
@@ -36,8 +37,8 @@ pub(crate) struct ReceiverEndpoint {
     pub(crate) partial: Option<Box<Partial>>,
     /// Deliveries taken or to take that are not settled on both sides.
     pub(crate) unsettled: u32,
-    /// None of them lies before this place in the session's index.
-    pub(crate) unsettled_since: u64,
+    /// Where in the session's index they are.
+    pub(crate) unsettled_span: Span,
     /// Their tags.
     pub(crate) tags: Tags,
     /// What the sender did to deliveries, for the application to take.
@@ -49,7 +50,7 @@ pub(crate) struct ReceiverEndpoint {
 /// Changes that the sender made to deliveries: apart, so that an idle link stays small.
 #[derive(Default)]
 pub(crate) struct Updates {
-    pub(crate) waiting: VecDeque<Update>,
+    pub(crate) waiting: VecDeque<Change>,
     pub(crate) announced: bool,
 }
 
@@ -69,7 +70,7 @@ impl ReceiverEndpoint {
             deliveries_announced: false,
             partial: None,
             unsettled: 0,
-            unsettled_since: 0,
+            unsettled_span: Span::default(),
             tags: Tags::default(),
             updates: None,
             reading: 0,

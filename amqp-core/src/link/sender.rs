@@ -8,7 +8,9 @@ use amqp_codec::{
     DeliveryState, DeliveryTag, Error, Payload, ReceiverSettleMode, SenderSettleMode, SequenceNo,
 };
 
-use crate::delivery::outgoing::{Outgoing, SendError, Unresolved};
+use crate::delivery::index::Span;
+use crate::delivery::outgoing::{Outgoing, OutgoingDelivery, SendError, Unresolved};
+use crate::delivery::told::Told;
 use crate::endpoints::Endpoints;
 use crate::error::{CloseReason, Gone, StateError};
 use crate::event::{DeliveryKey, LinkId, SenderId};
@@ -34,10 +36,10 @@ pub(crate) struct SenderEndpoint {
     pub(crate) sending: bool,
     /// Deliveries with an id that are not settled.
     pub(crate) unsettled: u32,
-    /// None of them lies before this place in the session's index.
-    pub(crate) unsettled_since: u64,
+    /// Where in the session's index they are.
+    pub(crate) unsettled_span: Span,
     /// What became of deliveries, for the application to take.
-    pub(crate) outcomes: VecDeque<(DeliveryKey, Resolution)>,
+    pub(crate) outcomes: VecDeque<(DeliveryKey, Ending)>,
     pub(crate) outcomes_announced: bool,
     pub(crate) credit_announced: bool,
     /// The next chance to send is to be announced.
@@ -61,7 +63,7 @@ pub(crate) struct Extra {
     /// Tags of unsettled deliveries that the application chose.
     pub(crate) own_tags: BTreeSet<DeliveryTag>,
     /// With `retain_unsettled`: what was unacknowledged when the link ended.
-    pub(crate) left_behind: Vec<Unresolved>,
+    pub(crate) left_behind: Vec<OutgoingDelivery>,
 }
 
 impl SenderEndpoint {
@@ -76,7 +78,7 @@ impl SenderEndpoint {
             mid_delivery: false,
             sending: false,
             unsettled: 0,
-            unsettled_since: 0,
+            unsettled_span: Span::default(),
             outcomes: VecDeque::new(),
             outcomes_announced: false,
             credit_announced: false,
@@ -114,6 +116,24 @@ pub enum Resolution {
     Unacknowledged(CloseReason),
     /// Nothing of it was sent.
     Unsent(Box<Outgoing>, CloseReason),
+}
+
+/// What became of a delivery, as it waits to be taken.
+pub(crate) enum Ending {
+    /// It is settled with this outcome.
+    Told(Told),
+    /// Anything else.
+    Other(Resolution),
+}
+
+impl From<Ending> for Resolution {
+    #[inline]
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Told(told) => Self::Settled(Some(told.into_state())),
+            Ending::Other(resolution) => resolution,
+        }
+    }
 }
 
 /// A short-lived borrow of a sender: `connection.sender(id)?`.
@@ -219,7 +239,7 @@ impl Sender<'_> {
     /// The state that the receiver told last for a delivery that is not resolved.
     pub fn remote_state(&self, key: DeliveryKey) -> Option<&DeliveryState> {
         let delivery = self.endpoints.outgoing.get(key)?;
-        delivery.remote_state.as_ref().filter(|_| delivery.link == self.id)
+        delivery.remote_state.as_ref().filter(|_| delivery.link == self.id).map(Told::state)
     }
 
     /// The tag of a delivery that is not resolved.

@@ -21,6 +21,11 @@ super::options! {
         /// of them can take a hundred times as much memory as octets. An attach that goes over it ends its session, a
         /// begin the connection.
         descriptions: usize = 1024 * 1024,
+        /// Octets of all states with which the peer describes deliveries, its reasons for rejecting them for instance: of
+        /// those that are unsettled, and of outcomes and updates that the application has not taken. A value of them can
+        /// take a hundred times as much memory as octets. One state for many deliveries counts once, one that always has
+        /// the same size not at all. A transfer or disposition that goes over it ends its session.
+        states: usize = 1024 * 1024,
         /// Octets of a message that arrives; also announced as max-message-size where the link's options say nothing.
         message_size: u64 = 16 * 1024 * 1024,
         /// Frames of one delivery that arrives.
@@ -37,7 +42,7 @@ super::options! {
         unsettled: u32 = 65_536,
         /// Outcomes of a sender that the application has not taken: at this number sends are refused as blocked.
         untaken_outcomes: u32 = 65_536,
-        /// From the first octet, or the first output, to the end of headers, SASL and opens.
+        /// From the first call that tells the time to the end of headers, SASL and opens. Make that call at once.
         handshake: Duration = Duration::from_secs(10),
         /// From the first to the last octet of one frame.
         frame_assembly: Duration = Duration::from_secs(30),

@@ -105,7 +105,7 @@ impl Client {
         let step = match answer {
             SaslAnswer::Message(response) => Step::Send(SaslFrame::Response(SaslResponse { response })),
             SaslAnswer::Reject(code) => Step::Fail(None, Cause::Sasl(Some(code))),
-            SaslAnswer::Accept(_) => return Err(StateError::NotAsked),
+            SaslAnswer::Accept(_) => return Err(StateError::WrongAnswer),
         };
         self.asked = false;
         Ok(step)

@@ -79,7 +79,7 @@ impl Server {
                 accepted(data)
             }
             // A refusal that says ok would be none.
-            SaslAnswer::Reject(SaslCode::Ok) => return Err(StateError::NotAsked),
+            SaslAnswer::Reject(SaslCode::Ok) => return Err(StateError::WrongAnswer),
             SaslAnswer::Reject(code) => refused(code),
             SaslAnswer::Message(challenge) => Step::Send(SaslFrame::Challenge(SaslChallenge { challenge })),
         };

@@ -55,14 +55,20 @@ impl Endpoints {
         if self.channels_in.get(u32::from(channel)).is_some() {
             return Err(Violation::ChannelInUse(channel));
         }
-        // Where it goes wrong from here on, the connection is over.
-        self.cx.describe(octets)?;
         let id = match begin.remote_channel {
             Some(ours) => self.on_begin_answered(channel, ours, begin)?,
             None => self.on_begin_requested(channel, begin)?,
         };
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.described = octets;
+        // Where that is too much the connection is over.
+        self.describe_session(id, octets)
+    }
+
+    /// The peer says more of a session, in so many octets.
+    pub(crate) fn describe_session(&mut self, id: SessionId, octets: usize) -> Result<(), Violation> {
+        self.cx.describe(octets)?;
+        match self.sessions.get_mut(id) {
+            Some(session) => session.described = session.described.saturating_add(octets),
+            None => self.cx.forget(octets),
         }
         Ok(())
     }

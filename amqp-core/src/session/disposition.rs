@@ -85,7 +85,8 @@ impl Endpoints {
         if last.distance_from(first).is_none_or(|distance| distance < 0) {
             return Err(Violation::DispositionRange);
         }
-        let (settled, state) = (disposition.settled, disposition.state.as_ref());
+        let told = disposition.state.as_ref().map(|state| self.cx.told(state)).transpose()?;
+        let (settled, state) = (disposition.settled, told.as_ref());
         let ours = match disposition.role {
             Role::Receiver => {
                 self.on_receiver_disposition(session, (first, last), settled, state);

@@ -106,6 +106,7 @@ impl Endpoints {
     /// the peer is told where there is a channel for it. What it says meanwhile is dropped.
     pub(crate) fn exhausted(&mut self, id: SessionId) {
         let reason = CloseReason::new(Scope::Session, Cause::Exhausted);
+        self.answer_begin(id);
         let Some(session) = self.sessions.get_mut(id).filter(|session| !session.has_ended()) else { return };
         session.dispositions.clear();
         session.end = Some(EndIntent::new(reason.error().map(|error| *error), true));
@@ -154,6 +155,9 @@ impl Endpoints {
         session.held.clear();
         session.leaving.clear();
         session.sending.clear();
+        self.abandon_all_received(id);
+        self.share_out_sent(id);
+        let Some(session) = self.sessions.get_mut(id) else { return };
         let links: Vec<_> = session.links.iter().copied().collect();
         for link in links {
             if let Some(endpoint) = self.link_mut(link) {

@@ -7,7 +7,7 @@ pub(crate) mod window;
 mod write;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use amqp_codec::{Begin, Error};
@@ -41,6 +41,8 @@ pub(crate) struct SessionEndpoint {
     pub(crate) links: BTreeSet<LinkId>,
     /// Deliveries sent and not settled.
     pub(crate) outgoing: DeliveryIndex<DeliveryKey>,
+    /// The session is over, and so are these: what was sent on links whose end is still to be told.
+    pub(crate) orphans: BTreeMap<SenderId, Vec<DeliveryKey>>,
     /// Deliveries received and not settled.
     pub(crate) incoming: DeliveryIndex<ReceivedKey>,
     /// The peer has chosen its first delivery-id.
@@ -81,6 +83,7 @@ impl SessionEndpoint {
             channel_out: None,
             channel_in: None,
             outgoing: DeliveryIndex::new(options.next_delivery_id),
+            orphans: BTreeMap::new(),
             local: Box::new(begin_of(options)),
             remote: None,
             described: 0,

@@ -34,6 +34,15 @@ pub fn run(seed: u64) -> Result<Summary, Box<Failure>> {
     })
 }
 
+/// Runs the world of `seed` and gives its trace.
+///
+/// # Errors
+/// [`Failure`] where something did not hold.
+pub fn trace(seed: u64) -> Result<String, Box<Failure>> {
+    let log = Log::writing();
+    attempt(seed, log.clone()).map(|_| log.text())
+}
+
 fn attempt(seed: u64, log: Log) -> Result<Summary, Box<Failure>> {
     let mut world = World::new(seed, log);
     let played = catch_unwind(AssertUnwindSafe(|| world.play()));

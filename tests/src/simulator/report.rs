@@ -48,11 +48,12 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.trace)?;
-        write!(f, "seed {}: {}", self.seed, self.what)
+        writeln!(f, "seed {}: {}", self.seed, self.what)?;
+        write!(f, "again: cargo run --release -p amqp-tests --bin simulate -- --from {} --seeds 1", self.seed)
     }
 }
 
-/// The record of a run that is repeated because it failed; empty and free of cost otherwise.
+/// The record of a run whose trace is wanted, because it failed or for itself; empty and free of cost otherwise.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log(Option<Arc<Mutex<Lines>>>);
 

@@ -4,7 +4,7 @@ mod after;
 mod limits;
 pub(crate) mod variations;
 
-use amqp_core::{Cause, Event};
+use amqp_core::{Cause, Event, steps};
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::Door;
 
@@ -16,6 +16,11 @@ use crate::stage::{Setup, Stage};
 const SHORT: usize = 200;
 /// So many places of a longer one.
 const PLACES: usize = 64;
+
+/// What an octet may cost, what everything that lived before may cost once, and what is done in any case, in steps of work.
+const STEPS_AN_OCTET: usize = 2;
+const STEPS_A_THING: usize = 8;
+const STEPS: usize = 48;
 
 /// Has `attempt` try every case on either side.
 fn each_case(variation: &str, attempt: impl Fn(&Case<'_>)) {
@@ -60,13 +65,22 @@ impl Case<'_> {
 
 /// Gives octets to an engine, then lets the application live on, and judges what always holds.
 fn play(stage: &mut Stage, pieces: &[&[u8]], door: Door) -> (Answer, Vec<Taken>) {
+    let (live, done) = (live(stage), steps());
     let answer = stage.give(pieces, door);
     let taken = stage.live(&answer.events);
     stage.script.expect_nothing();
     assert_eq!(stage.script.take_events(), []);
     let octets: usize = pieces.iter().map(|piece| piece.len()).sum();
     is_bounded(stage, &answer, octets);
+    let (work, most) = ((steps() - done) as usize, STEPS_AN_OCTET * octets + STEPS_A_THING * live + STEPS);
+    assert!(work <= most, "{work} steps for {octets} octets and {live} that lived, not {most}");
     (answer, taken)
+}
+
+/// Sessions, links and deliveries.
+fn live(stage: &Stage) -> usize {
+    let it = stage.script.engine.counters();
+    it.sessions + it.links + it.outgoing + it.incoming
 }
 
 /// What so many octets may have led to.

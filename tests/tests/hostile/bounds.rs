@@ -1,9 +1,13 @@
 //! What a connection holds at the most: the terms of the formula in `docs/security.md`, each against the worst that a peer
 //! can do about it.
 
-use amqp_core::codec::{Attach, AttachSource, Fields, Source, Symbol, Transfer, Value};
+use amqp_core::codec::{
+    Attach, AttachSource, DeliveryState, Described, Disposition, Encode, Error, Fields, Flow, Modified,
+    Rejected, Role, Serial, Source, Symbol, TransactionId, TransactionalState, Transfer, Value, Writer,
+};
 use amqp_core::{
-    Connection, ConnectionOptions, Event, Instant, ReceiverId, ReceiverOptions, SenderOptions, SessionOptions,
+    Connection, ConnectionOptions, Event, Instant, ReceiverId, ReceiverOptions, SenderId, SenderOptions,
+    SessionOptions,
 };
 use amqp_tests::oracle::Side;
 use amqp_tests::pages;
@@ -19,10 +23,12 @@ const CONNECTION: usize = 4 * 1024;
 /// A session, a link, and a delivery without its payload.
 const SESSION: usize = 1024;
 const LINK: usize = 1280;
-const DELIVERY: usize = 640;
+const DELIVERY: usize = 768;
 /// An octet of a value while it is decoded, and an octet of a begin or attach that was answered.
 const DECODED: usize = 96;
 const DESCRIBED: usize = 104;
+/// An octet of a state of a delivery.
+const TOLD: usize = 96;
 /// Octets that one read brings.
 const READ: usize = 64 * 1024;
 
@@ -39,6 +45,7 @@ fn most(options: &ConnectionOptions, session: &SessionOptions, deliveries: usize
         + DELIVERY * deliveries
         + DECODED * number(limits.pre_open_frame + options.max_frame_size)
         + DESCRIBED * limits.descriptions
+        + TOLD * limits.states
         + 3 * limits.buffered_input
         + 3 * limits.buffered_output
         + 2 * READ
@@ -207,29 +214,122 @@ fn deliveries_cost_what_they_are_said_to() {
     // Just over where what they lie in grows.
     let count = 16_400;
     let (mut stage, _) = two_receivers(wide(|limits| limits), count);
-    let all: Vec<_> = (0..count).map(|number| delivery(0, number, 0)).collect();
+    let state = transactional(Some(DeliveryState::Accepted));
+    let told = |number| Transfer { handle: 0, state: Some(state.clone()), ..peer_transfer(number) };
+    let all: Vec<_> = (0..count).map(|number| frame(0, &told(number), &[])).collect();
     let held = peak(|| all.iter().for_each(|octets| feed(&mut stage, octets)));
     let incoming = stage.script.engine.counters().incoming;
     assert_eq!(incoming, 16_400);
     assert!(held <= CONNECTION + DELIVERY * incoming && held > DELIVERY / 2 * incoming, "{held}");
 
-    let mut stage = Stage::new("PS", wide(|limits| limits));
-    let id = stage.sender.unwrap();
+    // Each is told an outcome of its own, which is not taken.
+    let (mut stage, id) = sender(wide(|limits| limits), false);
     let held = peak(|| {
         for number in 0..count {
-            let flow = amqp_core::codec::Flow {
-                next_incoming_id: Some(amqp_core::codec::Serial(number)),
-                delivery_count: Some(amqp_core::codec::Serial(number)),
-                ..grant(10)
-            };
-            feed(&mut stage, &frame(0, &flow, &[]));
-            stage.script.engine.sender(id).unwrap().send(Bytes::new()).unwrap();
-            feed(&mut stage, &[]);
+            send(&mut stage, id, number);
+            feed(&mut stage, &tell(number, number, state.clone()));
         }
     });
     let outgoing = stage.script.engine.counters().outgoing;
     assert_eq!(outgoing, 16_400);
     assert!(held <= CONNECTION + DELIVERY * outgoing && held > DELIVERY / 2 * outgoing, "{held}");
+}
+
+/// A stage with a link that the engine sends on.
+fn sender(setup: Setup, auto_settle: bool) -> (Stage, SenderId) {
+    let mut stage = Stage::new("PB", setup);
+    stage.script.give_on(0, &Attach { handle: 0, ..peer_receiver("L") });
+    let id = stage.script.expect_some(|event| match event {
+        Event::SenderOpening(id) => Some(id),
+        _ => None,
+    });
+    let options = SenderOptions::default().auto_settle(auto_settle);
+    stage.script.engine.sender(id).unwrap().accept(options).unwrap();
+    stage.settle();
+    (stage, id)
+}
+
+/// Credit for one more, which is sent.
+fn send(stage: &mut Stage, id: SenderId, number: u32) {
+    let (next_incoming_id, delivery_count) = (Some(Serial(number)), Some(Serial(number)));
+    feed(stage, &frame(0, &Flow { next_incoming_id, delivery_count, ..grant(1) }, &[]));
+    stage.script.engine.sender(id).unwrap().send(Bytes::new()).unwrap();
+    feed(stage, &[]);
+}
+
+/// What the peer tells of some that it was sent.
+fn tell(first: u32, last: u32, state: DeliveryState) -> BytesMut {
+    let (first, last) = (Serial(first), Some(Serial(last)));
+    frame(
+        0,
+        &Disposition { role: Role::Receiver, first, last, state: Some(state), ..Disposition::default() },
+        &[],
+    )
+}
+
+fn transactional(outcome: Option<DeliveryState>) -> DeliveryState {
+    let txn_id = TransactionId::from([7; 32]);
+    DeliveryState::Transactional(TransactionalState { txn_id, outcome }.into())
+}
+
+fn modified(annotations: Fields) -> DeliveryState {
+    DeliveryState::Modified(Modified { message_annotations: Some(annotations.into()), ..Modified::default() })
+}
+
+/// A state of sixty thousand nulls.
+fn nulls() -> DeliveryState {
+    let nulls = Value::List(vec![Value::Null; 60_000]);
+    modified([(Symbol::from_static("k"), nulls)].into_iter().collect())
+}
+
+fn octets_of(state: &DeliveryState) -> usize {
+    let mut octets = BytesMut::new();
+    state.encode(&mut Writer::new(&mut octets));
+    octets.len()
+}
+
+#[test]
+fn a_state_for_many_costs_what_one_is_said_to() {
+    for auto_settle in [true, false] {
+        let (mut stage, id) = sender(wide(|limits| limits), auto_settle);
+        (0..1000).for_each(|number| send(&mut stage, id, number));
+        let octets = tell(0, 999, nulls());
+        let held = peak(|| feed(&mut stage, &octets));
+        let most = CONNECTION + DELIVERY * 1000 + TOLD * octets.len();
+        assert!(held <= most && held > most / 3, "{held} of {most}");
+        let mut view = stage.script.engine.sender(id).unwrap();
+        assert_eq!(std::iter::from_fn(|| view.next_outcome()).count(), 1000);
+    }
+}
+
+/// Frames that each have a state of their own: the costliest, of which not all are kept, and the smallest that count.
+#[test]
+fn states_cost_what_they_are_said_to() {
+    let none = DeliveryState::Unknown(Described { descriptor: 0_u64.into(), value: Value::Null }.into());
+    let bare = Error { condition: Symbol::from_static("x").into(), description: None, info: None };
+    let rejected = DeliveryState::Rejected(Rejected { error: Some(bare.into()) });
+    let small = [none, rejected, modified(Fields::default()), transactional(Some(transactional(None)))];
+    let all = [(nulls(), 20)].into_iter().chain(small.map(|state| (state, 1000)));
+    for (state, count) in all {
+        let octets = octets_of(&state);
+        let limit = (1000 * octets).min(300_000);
+        let setup = || wide(|limits| limits.states(limit));
+        let held = |stage: &mut Stage, frame: &dyn Fn(u32) -> BytesMut| {
+            let all: Vec<_> = (0..count).map(frame).collect();
+            let held = peak(|| all.iter().for_each(|octets| feed(stage, octets)));
+            let most = CONNECTION + DELIVERY * 1000 + TOLD * limit + DECODED * all[0].len();
+            assert!(held <= most && (count == 1000 || held > most / 4), "{held} of {most} for {octets}");
+            let session = stage.script.engine.session(stage.session.unwrap()).unwrap();
+            assert_eq!(session.close_reason().is_none(), count == 1000, "{octets}");
+        };
+        let (mut stage, _) = two_receivers(setup(), count);
+        let told = |number| Transfer { handle: 0, state: Some(state.clone()), ..peer_transfer(number) };
+        held(&mut stage, &|number| frame(0, &told(number), &[]));
+
+        let (mut stage, id) = sender(setup(), false);
+        (0..count).for_each(|number| send(&mut stage, id, number));
+        held(&mut stage, &|number| tell(number, number, state.clone()));
+    }
 }
 
 /// Payloads just large enough to be shared, each in a read that is full of empty frames otherwise.
@@ -275,7 +375,7 @@ fn drip(buffered: usize, one: impl Fn(u32) -> Option<BytesMut>) {
                 number += 1;
                 let mut receiver = stage.script.engine.receiver(taken).unwrap();
                 let key = receiver.next_delivery().unwrap().key;
-                receiver.settle(key, amqp_core::codec::DeliveryState::Accepted).unwrap();
+                receiver.settle(key, DeliveryState::Accepted).unwrap();
             }
             feed(&mut stage, &[]);
         }
@@ -340,7 +440,7 @@ fn parts_of_all_sizes_stay_in_order() {
 fn the_page_says_what_the_formula_gives() {
     let (options, session) = (ConnectionOptions::default(), SessionOptions::default());
     let small = options.limits.clone().sessions(1_u32).links(16_u32);
-    let small = small.descriptions(64 * 1024_usize).buffered_input(1024 * 1024_usize);
+    let small = small.descriptions(64 * 1024_usize).states(64 * 1024_usize).buffered_input(1024 * 1024_usize);
     let small = options.clone().limits(small);
     let said = |options, what| format!("{what} {} MiB", most(options, &session, 0).div_ceil(1024 * 1024));
     let page = pages::page("security.md");

@@ -21,6 +21,7 @@ const NUMBERS: &[(&str, Change)] = &[
     ("sessions", |it, least| it.connection.limits.sessions = least.into()),
     ("links", |it, least| it.connection.limits.links = least.into()),
     ("descriptions", |it, least| it.connection.limits.descriptions = least.into()),
+    ("states", |it, least| it.connection.limits.states = least.into()),
     ("message_size", |it, least| it.connection.limits.message_size = least.into()),
     ("frames_per_delivery", |it, least| it.connection.limits.frames_per_delivery = least.into()),
     ("buffered_input", |it, least| it.connection.limits.buffered_input = least.into()),
