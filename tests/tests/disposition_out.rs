@@ -40,6 +40,27 @@ fn ranges(script: &mut Script) -> Vec<(u32, Option<u32>, DeliveryState)> {
     script.rest().into_iter().map(range).collect()
 }
 
+/// TRANSPORT-2.7.6-11: what the sender settles with a later frame is not spoken of, and nothing is said twice.
+#[test]
+fn what_is_settled_on_the_way_is_not_spoken_of() {
+    for settled in [None, Some(true)] {
+        let (mut script, session) = Script::begun();
+        let options = ReceiverOptions::new("node").streaming(true).prefetch(9);
+        let receiver = script.attach_receiver(session, options, &peer_sender("link"));
+        script.rest();
+        script.give_transfer(&Transfer { more: true, ..peer_transfer(0) }, b"x");
+        let mut view = script.engine.receiver(receiver).unwrap();
+        let key = view.next_delivery().unwrap().key;
+        for _ in 0..3 {
+            view.update(key, DeliveryState::Accepted).unwrap();
+        }
+        script.give_transfer(&Transfer { handle: HANDLE, settled, ..Transfer::default() }, b"y");
+        let said =
+            script.rest().into_iter().filter(|unit| format!("{unit:?}").contains("Disposition")).count();
+        assert_eq!(said, usize::from(settled.is_none()));
+    }
+}
+
 /// TRANSPORT-2.7.6-14
 #[test]
 fn neighbours_with_one_outcome_share_a_disposition() {

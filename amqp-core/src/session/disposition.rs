@@ -29,6 +29,10 @@ impl Dispositions {
             && newest.state == state
         {
             let last = newest.last.unwrap_or(newest.first);
+            if last == id {
+                // It is said already.
+                return;
+            }
             if last.next() == id {
                 newest.last = Some(id);
                 return;

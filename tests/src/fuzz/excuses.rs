@@ -2,10 +2,11 @@
 
 use crate::oracle::Fault;
 
-/// What was to be said of a delivery when its link failed, or when its sender aborted it, is said
+/// What was to be said of a delivery when its link failed, or when the frame that broke its link settled or aborted it, is said
 /// nevertheless: whoever says it may not have known.
 pub(super) fn crossed(fault: &Fault) -> bool {
     fault.rule == "TRANSPORT-2.6.4-6" && fault.detail.ends_with("went with the link that failed")
+        || fault.rule == "TRANSPORT-2.7.6-11" && fault.detail.ends_with("was sent settled")
         || fault.rule == "TRANSPORT-2.6.12-7" && fault.detail.ends_with("was aborted, which settles it")
 }
 

@@ -12,11 +12,6 @@ use crate::rows::{self, Row};
 use crate::run::{Answer, Taken, Trying};
 use crate::stage::{Setup, Stage};
 
-/// Up to so many octets, every place of a case is tried.
-const SHORT: usize = 200;
-/// So many places of a longer one.
-const PLACES: usize = 64;
-
 /// What an octet may cost, what everything that lived before may cost once, and what is done in any case, in steps of work.
 const STEPS_AN_OCTET: usize = 2;
 const STEPS_A_THING: usize = 8;
@@ -53,13 +48,9 @@ impl Case<'_> {
         Case { row: self.row, octets: self.octets, setup, variation: self.variation }
     }
 
-    /// The places inside the octets: all of them, or some that lie evenly.
-    fn places(&self) -> Vec<usize> {
-        let length = self.octets.len();
-        if length <= SHORT {
-            return (1..length).collect();
-        }
-        (1..=PLACES).map(|at| at * (length - 1) / PLACES).collect()
+    /// The places inside the octets.
+    fn places(&self) -> std::ops::Range<usize> {
+        1..self.octets.len()
     }
 }
 

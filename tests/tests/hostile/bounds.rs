@@ -1,5 +1,4 @@
-//! What a connection holds at the most: the terms of the formula in `docs/security.md`, each against the worst that a peer
-//! can do about it.
+//! What a connection holds at the most: each term of `docs/security.md`'s formula against the worst that a peer can do.
 
 use amqp_core::codec::{
     Attach, AttachSource, DeliveryState, Described, Disposition, Encode, Error, Fields, Flow, Modified,
@@ -439,12 +438,13 @@ fn parts_of_all_sizes_stay_in_order() {
 #[test]
 fn the_page_says_what_the_formula_gives() {
     let (options, session) = (ConnectionOptions::default(), SessionOptions::default());
-    let small = options.limits.clone().sessions(1_u32).links(16_u32);
-    let small = small.descriptions(64 * 1024_usize).states(64 * 1024_usize).buffered_input(1024 * 1024_usize);
-    let small = options.clone().limits(small);
-    let said = |options, what| format!("{what} {} MiB", most(options, &session, 0).div_ceil(1024 * 1024));
-    let page = pages::page("security.md");
-    for said in [said(&options, "that is"), said(&small, "are")] {
-        assert!(page.contains(&said), "it says something else than {said:?}");
+    let small = options.limits.clone().sessions(2_u32).links(32_u32).unsettled(256_u32);
+    let small = small.message_size(512 * 1024_u64).buffered_input(1024 * 1024_usize);
+    let small = small.descriptions(64 * 1024_usize).states(64 * 1024_usize);
+    let small = options.clone().limits(small).max_frame_size(16 * 1024_u32).channel_max(0_u16);
+    let few = session.clone().handle_max(15_u32);
+    let sum = |options, session, count| most(options, session, count).div_ceil(1024 * 1024);
+    for sum in [sum(&options, &session, 0), sum(&small, &few, 2 * 16 * 256)] {
+        assert!(pages::page("security.md").contains(&format!("that is {sum} MiB")), "it is {sum} MiB");
     }
 }

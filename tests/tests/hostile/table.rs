@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::written::{connection, delivery, frames, messages, session};
 use crate::{always, answers, memory, rows};
 
-/// What each case waits for. Where it has octets it is nevertheless tried in all variations.
+/// What each case waits for, or where else it is tried. Where it has octets it is nevertheless tried in all variations.
 const WAITING: &[(&str, &str)] = &[
     ("F09", "resumption: an attach with more unsettled deliveries than are kept"),
     ("F10", "resumption: attaches that are never complete"),
@@ -19,10 +19,10 @@ const WAITING: &[(&str, &str)] = &[
     ("J07", "the coordinator"),
     ("J08", "the coordinator"),
     ("J11", "the coordinator: now it is the application that is asked"),
-    ("L05", "a listener"),
+    ("L05", "the program, which says how many it accepts; what says nothing is D18"),
     ("L06", "TLS"),
     ("L07", "WebSocket"),
-    ("L13", "an asynchronous adapter"),
+    ("L13", "amqp-endpoint::drops: every operation, dropped in every state"),
 ];
 
 /// Cases without octets, or with those of a message, and the test of each.

@@ -30,7 +30,7 @@ fn every_split() {
 #[test]
 pub(crate) fn every_prefix_and_the_end() {
     each_case("a prefix", |case| {
-        for at in case.places().into_iter().chain([0, case.octets.len()]) {
+        for at in case.places().chain([0, case.octets.len()]) {
             let (mut stage, _trying) = case.stage(&at);
             play(&mut stage, &[&case.octets[..at]], Door::Slice);
             end(&mut stage);
@@ -41,7 +41,7 @@ pub(crate) fn every_prefix_and_the_end() {
 #[test]
 fn every_octet_replaced() {
     each_case("another octet", |case| {
-        for at in case.places().into_iter().chain([0]) {
+        for at in case.places().chain([0]) {
             for other in [0x00, 0x7F, 0x80, 0xFF] {
                 let (mut stage, _trying) = case.stage(&format_args!("{other:02x} at {at}"));
                 let mut octets = case.octets.to_vec();
