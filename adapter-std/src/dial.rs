@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use amqp_endpoint::{Address, AddressError, Connection, ConnectionOptions, Container, Error};
 
 use crate::listen::Accept;
-use crate::threads::{Stream, run};
+use crate::threads::{Stream, drive};
 
 /// Connecting and listening, for [`Container`].
 pub trait Dial {
@@ -56,11 +56,11 @@ impl Dial for Container {
     }
 
     fn connect<S: Stream>(&self, stream: S, options: ConnectionOptions) -> Connection {
-        run(stream, self.client(options))
+        drive(stream, self.client(options))
     }
 
     fn serve<S: Stream>(&self, stream: S, options: ConnectionOptions) -> Connection {
-        run(stream, self.server(options))
+        drive(stream, self.server(options))
     }
 
     fn accept<'a>(&self, listener: &'a TcpListener, options: ConnectionOptions) -> Accept<'a> {

@@ -44,6 +44,6 @@ pub use dial::{Dial, Dialing};
 #[cfg(feature = "threads")]
 pub use listen::Accept;
 #[cfg(feature = "threads")]
-pub use threads::Stream;
+pub use threads::{Stream, drive};
 #[cfg(feature = "threads")]
 pub use wait::Wait;

@@ -3,13 +3,13 @@
 #![cfg(test)]
 #![cfg(feature = "threads")]
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use adapter_std as adapter;
-use adapter_std::{Connection, ConnectionOptions, Container, Dial, Wait};
+use adapter_std::{Connection, ConnectionOptions, Container, Wait, drive};
 
 /// No test takes so long, unless something waits for good.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -19,7 +19,10 @@ macro_rules! scenario {
     ($name:ident, { $($body:tt)* }) => {
         #[test]
         fn $name() {
-            crate::within_limit(|| { $($body)* });
+            crate::within_limit(|| {
+                $($body)*
+                crate::judge::assert_silent();
+            });
         }
     };
 }
@@ -67,9 +70,11 @@ fn pair(
 ) -> (Connection, Connection) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = through(listener.local_addr().expect("bound"));
-    let client = Container::new("client").dial_with(address.to_string(), client).wait().expect("connected");
-    let server = Container::new("server").accept(&listener, server).wait().expect("accepted");
-    (client, server)
+    let (client, server) = (Container::new("client").client(client), Container::new("server").server(server));
+    let [client, server] = judge::judged(client, server);
+    let near = TcpStream::connect(address).expect("connected");
+    let (far, _) = listener.accept().expect("accepted");
+    (drive(near, client), drive(far, server))
 }
 
 /// On a thread of its own, so that one that hangs fails.
@@ -90,6 +95,8 @@ mod words;
 
 #[path = "../../adapter-tokio/tests/electron/interrupts.rs"]
 mod interrupts;
+#[path = "../../adapter-tokio/tests/electron/judge.rs"]
+mod judge;
 #[path = "../../adapter-tokio/tests/electron/messages.rs"]
 mod messages;
 #[path = "../../adapter-tokio/tests/electron/programs.rs"]

@@ -83,14 +83,14 @@ impl Dial for Container {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        run(stream, self.client(options))
+        drive(stream, self.client(options))
     }
 
     fn serve<S>(&self, stream: S, options: ConnectionOptions) -> Connection
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        run(stream, self.server(options))
+        drive(stream, self.server(options))
     }
 
     async fn accept(&self, listener: &TcpListener, options: ConnectionOptions) -> io::Result<Connection> {
@@ -118,7 +118,11 @@ async fn connect(address: &Address, time: Duration) -> io::Result<TcpStream> {
     Err(failed)
 }
 
-fn run<S>(stream: S, (connection, driver): (Connection, Driver)) -> Connection
+/// Reads and writes a stream for one end of a connection as [`Container::client`] and [`Container::server`] give it, perhaps
+/// [through](Driver::through) a layer such as TLS. What [`Dial`] does for those without one.
+///
+/// Outside of a tokio runtime the connection is over at once.
+pub fn drive<S>(stream: S, (connection, driver): (Connection, Driver)) -> Connection
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {

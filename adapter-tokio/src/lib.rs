@@ -26,4 +26,4 @@ mod dial;
 mod task;
 
 pub use amqp_endpoint::*;
-pub use dial::Dial;
+pub use dial::{Dial, drive};

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use adapter_tokio as adapter;
-use adapter_tokio::{Connection, ConnectionOptions, Container, Dial};
-use tokio::net::TcpListener;
+use adapter_tokio::{Connection, ConnectionOptions, Container, drive};
+use tokio::net::{TcpListener, TcpStream};
 
 /// No test takes so long, unless something waits for good.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -17,6 +17,7 @@ macro_rules! scenario {
         #[tokio::test]
         async fn $name() {
             tokio::time::timeout(crate::LIMIT, async { $($body)* }).await.expect("it does not hang");
+            crate::judge::assert_silent();
         }
     };
 }
@@ -64,11 +65,10 @@ async fn pair(
 ) -> (Connection, Connection) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = through(listener.local_addr().expect("bound"));
-    let accepting = Container::new("server");
-    let dialing = Container::new("client");
-    let (server, client) =
-        tokio::join!(accepting.accept(&listener, server), dialing.dial_with(address.to_string(), client));
-    (client.expect("connected"), server.expect("accepted"))
+    let (client, server) = (Container::new("client").client(client), Container::new("server").server(server));
+    let [client, server] = judge::judged(client, server);
+    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (drive(near.expect("connected"), client), drive(far.expect("accepted").0, server))
 }
 
 #[macro_use]
@@ -77,6 +77,8 @@ mod words;
 
 #[path = "electron/interrupts.rs"]
 mod interrupts;
+#[path = "electron/judge.rs"]
+mod judge;
 #[path = "electron/messages.rs"]
 mod messages;
 #[path = "electron/programs.rs"]

@@ -29,8 +29,12 @@ pub use stream::Stream;
 /// How long one write may take before the writing thread has to go on with it.
 const WRITE_TIME: Duration = Duration::from_millis(20);
 
-/// Has a stream read and written for a connection.
-pub(crate) fn run<S: Stream>(stream: S, (connection, driver): (Connection, Driver)) -> Connection {
+/// Reads and writes a stream for one end of a connection as [`Container::client`](amqp_endpoint::Container::client) and
+/// [`Container::server`](amqp_endpoint::Container::server) give it, perhaps [through](Driver::through) a layer such as TLS.
+/// What [`Dial`](crate::Dial) does for those without one.
+///
+/// Where its threads cannot be started the connection is over at once.
+pub fn drive<S: Stream>(stream: S, (connection, driver): (Connection, Driver)) -> Connection {
     match stream.split(WRITE_TIME) {
         Ok((reading, writing)) => start(reading, Output::new(writing, driver)),
         Err(error) => driver.on_io_error(error),
