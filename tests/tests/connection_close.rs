@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use amqp_core::codec::{Begin, Close, Error, ErrorCondition, Open, ProtocolHeader};
+use amqp_core::codec::{Begin, Close, Detach, Error, ErrorCondition, Open, ProtocolHeader};
 use amqp_core::{
     Cause, CloseReason, ConnectionOptions, ConnectionState, Event, Exhausted, Limits, Scope, SenderOptions,
     SessionOptions,
 };
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::{Pair, client_options, server_options};
-use amqp_tests::script::{CHANNEL, Script, frame, peer_begin, peer_open, peer_receiver, peer_transfer};
+use amqp_tests::script::{
+    CHANNEL, HANDLE, Script, frame, peer_begin, peer_open, peer_receiver, peer_transfer,
+};
 
 fn error() -> Error {
     Error::new(ErrorCondition::INTERNAL_ERROR, "it broke")
@@ -57,6 +59,17 @@ fn an_error_is_told_to_the_peer_and_to_everything_on_the_connection() {
     }
     assert_eq!(events.last(), Some(&Event::Closed));
     assert_eq!(pair.server.close_reason().unwrap().cause(), &Cause::Local(Some(error())));
+}
+
+/// TRANSPORT-2.4.3-1: also where the peer goes on with a name before it can know.
+#[test]
+fn a_name_that_comes_back_behind_our_close_gets_no_answer() {
+    let (mut script, _) = Script::sending(1);
+    script.engine.close(None);
+    script.expect_close(None);
+    script.give(&Detach { handle: HANDLE, closed: true, error: None });
+    script.give(&peer_receiver("engine-1"));
+    script.expect_nothing();
 }
 
 /// TRANSPORT-2.4.3-2

@@ -79,7 +79,8 @@ impl Endpoints {
 
     /// The peer goes on before our answer to its detach was polled: it is written now, so that frames keep their order.
     pub(crate) fn answer_detach_now(&mut self, session: SessionId, id: LinkId) {
-        if self.write_begin(session) && self.write_attach(session, id) {
+        // §2.4.3: nothing is written behind a close.
+        if !self.closing && self.write_begin(session) && self.write_attach(session, id) {
             self.write_dispositions(session);
             self.write_detach(session, id);
         }
