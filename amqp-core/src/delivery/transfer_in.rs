@@ -69,12 +69,7 @@ impl Endpoints {
                 key
             }
         };
-        if is_settled(transfer)
-            && let Some(partial) = &receiver.partial
-        {
-            // §2.6.14, §2.7.6: nothing is said any more of what the sender settles, or aborts.
-            endpoint.dispositions.retract(Role::Receiver, (partial.id, partial.id));
-        }
+        endpoint.fall_silent(receiver.partial.as_deref().filter(|_| is_settled(transfer)));
         let octets = payload.octets.len();
         let frame = receiver.count_frame(key, transfer, octets);
         let checked = check_frame(&self.cx, receiver, transfer, &frame, octets);
@@ -155,6 +150,14 @@ impl Endpoints {
 }
 
 impl SessionEndpoint {
+    /// §2.6.14, §2.7.6: nothing is said any more of what the sender settles, or aborts.
+    #[inline]
+    fn fall_silent(&mut self, settled: Option<&Partial>) {
+        if let Some(partial) = settled {
+            self.dispositions.retract(Role::Receiver, (partial.id, partial.id));
+        }
+    }
+
     /// The number of a delivery that is not looked at.
     fn pass_over(&mut self, number: Option<DeliveryNumber>) {
         if number == Some(self.incoming.next_id()) {

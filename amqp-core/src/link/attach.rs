@@ -1,10 +1,8 @@
 //! How links attach (§2.6.3, §2.7.3): asked for here, asked for by the peer, answered, and attached again.
 
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::vec::Vec;
 
-use amqp_codec::{Attach, Error, MIN_MAX_FRAME_SIZE, Role, Str};
+use amqp_codec::{Attach, Error, MIN_MAX_FRAME_SIZE, Role};
 
 use crate::context::Unanswered;
 use crate::endpoints::Endpoints;
@@ -45,32 +43,6 @@ impl Endpoints {
         Ok(id)
     }
 
-    /// The link's name, once it is sure that there is room for the link.
-    fn name_for(&mut self, session: SessionId, role: Role, wanted: Option<Str>) -> Result<Str, Exhausted> {
-        let endpoint = self.sessions.get(session).ok_or(Exhausted::Closed)?;
-        if self.closing || endpoint.is_closing() || endpoint.unanswered {
-            return Err(Exhausted::Closed);
-        }
-        // §2.7.2: the peer answers on a handle that we accept, so our own limit holds for what we attach as well.
-        let handle_max = endpoint.remote.as_ref().map_or(u32::MAX, |begin| begin.handle_max);
-        let handle_max = handle_max.min(endpoint.local.handle_max);
-        if endpoint.links.len() >= self.cx.limits.links as usize
-            || endpoint.own_handles.lowest_free() > handle_max
-        {
-            return Err(Exhausted::Handles);
-        }
-        let name = wanted.unwrap_or_else(|| {
-            self.names_made = self.names_made.wrapping_add(1);
-            Str::from(format!("{}-{}", self.options.container_id, self.names_made))
-        });
-        // §2.6.1: unique for its direction. One that is leaving is waited for.
-        let taken = self.links_named(role, &name).filter_map(|id| self.link(id)).any(|link| {
-            let successor = link.successor.and_then(|id| self.link(id));
-            !link.is_closing() || successor.is_some_and(|successor| !successor.is_closing())
-        });
-        if taken { Err(Exhausted::Name) } else { Ok(name) }
-    }
-
     /// Gives a new link its handle and its place among the names, and has its attach written.
     fn begin_attach(&mut self, session: SessionId, id: LinkId) {
         self.register(session, id);
@@ -78,32 +50,6 @@ impl Endpoints {
         link.state.step(LinkStep::SendAttach);
         link.wants_attach = true;
         self.queue_up(id);
-    }
-
-    /// A new link of ours takes its name, or waits for it.
-    pub(crate) fn queue_up(&mut self, id: LinkId) {
-        let Some(link) = self.link(id) else { return };
-        let name = link.local.name.clone();
-        let old =
-            self.links_named(id.role(), &name).find(|old| self.link(*old).is_some_and(LinkEndpoint::on_wire));
-        match old.and_then(|old| self.link_mut(old)) {
-            // PROTON-1832: attach, attach, detach for one name would be wrong; the old one leaves first, and what the
-            // peer says of the name until then is about the old one.
-            Some(old) => {
-                old.successor = Some(id);
-                self.link_mut(id).into_iter().for_each(|link| link.held = true);
-            }
-            None => self.take_place(id),
-        }
-    }
-
-    /// Makes a new link the one that its name stands for, and has its attach written.
-    fn take_place(&mut self, id: LinkId) {
-        let Some(link) = self.link_mut(id).filter(|link| !link.is_closing()) else { return };
-        link.held = false;
-        let name = link.local.name.clone();
-        self.names.insert((name, id));
-        self.mark_link(id);
     }
 
     fn register(&mut self, session: SessionId, id: LinkId) {
@@ -160,21 +106,6 @@ impl Endpoints {
         attached
     }
 
-    /// §2.6.1: a new attach takes the name, and a link that has it is closed. One that is leaving keeps it no longer: there may
-    /// be any number of them while the peer does not answer. Who waited for it is returned.
-    fn vacate(&mut self, role: Role, name: &Str) -> Option<LinkId> {
-        let settled = |id: &LinkId| self.link(*id).is_some_and(|link| !link.awaits_attach());
-        let mut waiting = None;
-        for id in self.links_named(role, name).filter(settled).collect::<Vec<_>>() {
-            if self.link(id).is_some_and(|link| !link.is_closing()) {
-                self.link_violation(id, Violation::Stolen);
-            }
-            self.names.remove(&(name.clone(), id));
-            waiting = waiting.or_else(|| self.link_mut(id)?.successor.take());
-        }
-        waiting
-    }
-
     /// Counts what the peer says of a link in place of what it said before.
     pub(crate) fn describe_link(&mut self, id: LinkId, octets: usize) -> Result<(), Violation> {
         let before = self.link(id).map_or(0, |link| link.described);
@@ -184,10 +115,6 @@ impl Endpoints {
             .inspect_err(|_| self.cx.described = self.cx.described.saturating_add(before))?;
         self.link_mut(id).into_iter().for_each(|link| link.described = octets);
         Ok(())
-    }
-
-    fn find_named(&self, role: Role, name: &Str, fits: impl Fn(&LinkEndpoint) -> bool) -> Option<LinkId> {
-        self.links_named(role, name).find(|id| self.link(*id).is_some_and(&fits))
     }
 
     /// The peer's handle stands for this link now.
@@ -454,7 +381,7 @@ impl Endpoints {
 
 impl LinkEndpoint {
     /// Our attach is written, or will be, and its answer has not come, even if our detach was written behind it.
-    fn awaits_attach(&self) -> bool {
+    pub(crate) fn awaits_attach(&self) -> bool {
         let attaches = self.attach_written || self.wants_attach || self.sent_detach.is_some();
         attaches && self.handle_in.is_none() && self.remote.is_none()
     }

@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub(crate) mod credit;
 pub(crate) mod detach;
+mod name;
 pub(crate) mod negotiate;
 pub(crate) mod receiver;
 pub(crate) mod sender;
