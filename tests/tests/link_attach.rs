@@ -92,6 +92,24 @@ fn a_link_that_is_stolen_while_it_is_detached_is_over() {
     assert_eq!(script.engine.counters().links, 1);
 }
 
+/// TRANSPORT-2.6.1-5: who takes a name again and again gets the answers in the order in which it asked.
+#[test]
+fn a_name_that_is_stolen_in_a_row_is_answered_in_order() {
+    let mut script = serving();
+    for handle in [15, 12, 9] {
+        script.give(&Attach { handle, ..peer_sender("stolen") });
+        let link = script.expect_some(receiver_opening);
+        script.engine.receiver(link).unwrap().accept(ReceiverOptions::default()).unwrap();
+    }
+    for stolen in [true, true, false] {
+        script.expect_frame::<Attach>();
+        if stolen {
+            script.expect_detach(Some(ErrorCondition::STOLEN));
+        }
+    }
+    script.expect_nothing();
+}
+
 /// TRANSPORT-2.6.1-1: a name that is waited for, and that the peer takes meanwhile, is waited for until the peer is done.
 #[test]
 fn a_name_that_the_peer_takes_meanwhile_is_waited_for() {

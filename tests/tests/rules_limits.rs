@@ -149,7 +149,7 @@ fn descriptions_of_the_peer_are_bounded() {
     script.give(&attach(0, 600));
     script.give(&attach(1, 200));
     assert_eq!((script.take_events().len(), script.engine.counters().links), (2, 2));
-    script.give(&attach(2, 200));
+    script.give(&attach(2, 201));
     script.expect_end(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
     script.give(&End::default());
     script.expect_event(Event::SessionEnded(session));

@@ -77,7 +77,7 @@ impl Endpoints {
         self.mark_link(id);
     }
 
-    /// The peer goes on before our answer to its detach was polled: it is written now, so that frames keep their order.
+    /// The peer goes on with a name before our detach was polled: it is written now, so that frames keep their order.
     pub(crate) fn answer_detach_now(&mut self, session: SessionId, id: LinkId) {
         // §2.4.3: nothing is written behind a close.
         if !self.closing && self.write_begin(session) && self.write_attach(session, id) {

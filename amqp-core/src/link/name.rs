@@ -65,8 +65,9 @@ impl Endpoints {
         let settled = |id: &LinkId| self.link(*id).is_some_and(|link| !link.awaits_attach());
         let mut waiting = None;
         for id in self.links_named(role, name).filter(settled).collect::<Vec<_>>() {
-            if self.link(id).is_some_and(|link| !link.is_closing()) {
+            if let Some(session) = self.link(id).filter(|link| !link.is_closing()).map(|link| link.session) {
                 self.link_violation(id, Violation::Stolen);
+                self.answer_detach_now(session, id);
             }
             self.names.remove(&(name.clone(), id));
             waiting = waiting.or_else(|| self.link_mut(id)?.successor.take());
