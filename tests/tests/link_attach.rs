@@ -110,6 +110,25 @@ fn a_name_that_is_stolen_in_a_row_is_answered_in_order() {
     script.expect_nothing();
 }
 
+/// TRANSPORT-2.5.1-11: a link is taken over whose session we have ended: nothing is said of it behind our end.
+#[test]
+fn a_link_that_is_stolen_behind_our_end_is_not_spoken_of() {
+    let mut script = Script::opened_server();
+    let ended = script.accept_session(&peer_begin(), SessionOptions::default());
+    script.give(&peer_sender("stolen"));
+    script.engine.session(ended).unwrap().end(None).unwrap();
+    script.expect_end(None);
+    script.give_on(6, &peer_begin());
+    let other = script.expect_some(|event| match event {
+        Event::SessionOpening(id) => Some(id),
+        _ => None,
+    });
+    script.engine.session(other).unwrap().accept(SessionOptions::default()).unwrap();
+    script.expect_frame::<Begin>();
+    script.give_on(6, &peer_sender("stolen"));
+    script.expect_nothing();
+}
+
 /// TRANSPORT-2.6.1-1: a name that is waited for, and that the peer takes meanwhile, is waited for until the peer is done.
 #[test]
 fn a_name_that_the_peer_takes_meanwhile_is_waited_for() {
