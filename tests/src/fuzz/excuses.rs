@@ -16,9 +16,10 @@ pub(super) fn of_application(fault: &Fault) -> bool {
     fault.rule == "TRANSPORT-2.6.7-7" && fault.detail.ends_with("was not drained")
 }
 
-/// A tag that is in use already is not followed.
+/// A tag that is in use already is not followed, and peers settle what they have not got yet.
 pub(super) fn astray(fault: &Fault) -> bool {
     fault.rule == "TRANSPORT-2.6.12-20" && fault.detail.ends_with("since it was resumed")
+        || fault.rule == "TRANSPORT-2.7.6-10" && fault.detail.ends_with("was settled by the peer already")
 }
 
 /// Of two that do not agree about a flow none is right.
