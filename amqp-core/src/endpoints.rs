@@ -38,6 +38,8 @@ pub(crate) struct Endpoints {
     pub(crate) names_made: u64,
     /// Set once the connection takes no new endpoints.
     pub(crate) closing: bool,
+    /// Our open is written.
+    pub(crate) opened: bool,
     /// The event that was taken last, where it was an endpoint's final one.
     farewell: Option<Event>,
     pub(crate) cx: Context,
@@ -59,6 +61,7 @@ impl Endpoints {
             options: Box::new(options),
             names_made: 0,
             closing: false,
+            opened: false,
             farewell: None,
             cx,
         }

@@ -145,6 +145,7 @@ impl Connection {
         let open = open_of(&self.endpoints.options);
         self.endpoints.cx.out.frame(0, &open, u32::MAX);
         self.open_written = true;
+        self.endpoints.opened = true;
         self.state.step(ConnectionStep::SendOpen);
     }
 
