@@ -67,6 +67,18 @@ fn without_a_window_nothing_may_be_sent() {
     script.expect_end(Some(ErrorCondition::WINDOW_VIOLATION));
 }
 
+/// TRANSPORT-2.5.6-5: the ids that a peer skips count like frames.
+#[test]
+fn a_window_that_is_skipped_is_announced_anew() {
+    let (mut script, _) = receiving(100);
+    script.give(&Flow { next_outgoing_id: Serial(49), ..script.flow() });
+    script.expect_nothing();
+    script.give(&Flow { next_outgoing_id: Serial(50), ..script.flow() });
+    let flow: Flow = script.expect_frame();
+    assert_eq!((flow.next_incoming_id, flow.incoming_window), (Some(Serial(50)), 100));
+    script.expect_nothing();
+}
+
 /// TRANSPORT-2.5.6-5
 #[test]
 fn a_flow_may_jump_ahead() {

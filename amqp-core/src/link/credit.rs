@@ -24,6 +24,8 @@ impl Endpoints {
         if !endpoint.sending.is_empty() {
             self.mark_session(session);
         }
+        // §2.5.6: a peer that skips transfer-ids uses up our window as well.
+        self.renew_window(session);
         let Some(handle) = flow.handle else {
             if flow.echo
                 && let Some(endpoint) = self.sessions.get_mut(session)
