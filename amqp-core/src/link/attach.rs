@@ -81,10 +81,9 @@ impl Endpoints {
         }
         let role = if attach.role == Role::Receiver { Role::Sender } else { Role::Receiver };
         let here = |link: &LinkEndpoint| link.session == session;
-        if let Some(id) =
-            self.find_named(role, &attach.name, |it| here(it) && it.state == LinkState::DetachRcvd)
-        {
-            self.answer_detach_now(session, id);
+        let leaving = |link: &LinkEndpoint| here(link) && link.state == LinkState::DetachRcvd;
+        if self.find_named(role, &attach.name, leaving).is_some() {
+            self.answer_detach_now(session);
         }
         if let Some(id) = self.find_named(role, &attach.name, |it| here(it) && it.awaits_attach()) {
             self.describe_link(id, octets)?;

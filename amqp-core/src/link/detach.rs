@@ -77,18 +77,13 @@ impl Endpoints {
         self.mark_link(id);
     }
 
-    /// The peer goes on with a name before our detach was polled: it is written now, so that frames keep their order.
-    pub(crate) fn answer_detach_now(&mut self, session: SessionId, id: LinkId) {
+    /// The peer goes on with a name before our detach was polled: it is written now, behind what other links have to say, so
+    /// that frames keep their order.
+    pub(crate) fn answer_detach_now(&mut self, session: SessionId) {
         // §2.4.1, §2.4.3, §2.5.2: nothing is written before our open, behind a close, nor on a session behind its end.
         let ended = self.sessions.get(session).is_none_or(|session| session.has_ended());
-        if self.opened
-            && !self.closing
-            && !ended
-            && self.write_begin(session)
-            && self.write_attach(session, id)
-        {
-            self.write_dispositions(session);
-            self.write_detach(session, id);
+        if self.opened && !self.closing && !ended && self.write_begin(session) {
+            while self.write_next_link(session) {}
         }
     }
 

@@ -67,7 +67,7 @@ impl Endpoints {
         for id in self.links_named(role, name).filter(settled).collect::<Vec<_>>() {
             if let Some(session) = self.link(id).filter(|link| !link.is_closing()).map(|link| link.session) {
                 self.link_violation(id, Violation::Stolen);
-                self.answer_detach_now(session, id);
+                self.answer_detach_now(session);
             }
             self.names.remove(&(name.clone(), id));
             waiting = waiting.or_else(|| self.link_mut(id)?.successor.take());

@@ -31,28 +31,36 @@ impl Endpoints {
         self.write_end(id);
     }
 
-    /// Attaches and flows of links; links that want to leave go on to [`Self::write_detaches`].
     fn write_links(&mut self, id: SessionId) -> bool {
         let mut wrote = false;
-        while let Some(link) = self.sessions.get_mut(id).and_then(|session| session.talking.pop_front()) {
-            if let Some(endpoint) = self.link_mut(link) {
-                endpoint.listed = false;
-            }
+        while !self.cx.out.is_full() && self.write_next_link(id) {
             wrote = true;
-            if !self.write_attach(id, link) {
-                continue;
-            }
-            self.write_link_flow(id, link);
-            if self.link(link).is_some_and(|endpoint| endpoint.detach.is_some())
-                && let Some(session) = self.sessions.get_mut(id)
-            {
-                session.leaving.push_back(link);
-            }
-            if self.cx.out.is_full() {
-                break;
-            }
         }
         wrote
+    }
+
+    /// The attach and the flow of the next link that has something to say. One that leaves at once does so here, because an
+    /// attach under its name may be next; others go on to [`Self::write_detaches`].
+    pub(crate) fn write_next_link(&mut self, id: SessionId) -> bool {
+        let Some(link) = self.sessions.get_mut(id).and_then(|session| session.talking.pop_front()) else {
+            return false;
+        };
+        self.link_mut(link).into_iter().for_each(|endpoint| endpoint.listed = false);
+        if !self.write_attach(id, link) {
+            return true;
+        }
+        self.write_link_flow(id, link);
+        match self.link(link).and_then(|endpoint| endpoint.detach.as_deref()) {
+            Some(intent) if intent.at_once => {
+                self.write_dispositions(id);
+                self.write_detach(id, link);
+            }
+            Some(_) => {
+                self.sessions.get_mut(id).into_iter().for_each(|session| session.leaving.push_back(link))
+            }
+            None => {}
+        }
+        true
     }
 
     pub(crate) fn write_dispositions(&mut self, id: SessionId) -> bool {
