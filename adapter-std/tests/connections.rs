@@ -14,17 +14,15 @@ use adapter_std::{
     ReceiverOptions, SenderOptions, Stream, Wait,
 };
 use kit::pipe::pipe;
-use kit::{connect, limited, link, listener, tcp};
+use kit::{client, connect, in_time, limited, link, listener, server, tcp};
 
 #[test]
 fn client_and_server() {
     limited(|| {
         let (listener, address) = listener();
-        let server = thread::spawn(move || {
-            let connection = Container::new("server").accept(&listener, ConnectionOptions::default()).wait();
-            serve(&connection.unwrap())
-        });
         let client = Container::new("client").dial(format!("amqp://{address}/hello")).wait().unwrap();
+        let server = server(listener.accept().unwrap().0, ConnectionOptions::default());
+        let server = thread::spawn(move || serve(&server));
         let sender = client.sender(SenderOptions::new("hello")).unwrap();
         for number in 0..3 {
             sender.send(Message::value(number)).wait().accepted().unwrap();
@@ -59,7 +57,7 @@ fn dial(address: &str) -> Result<Connection, Error> {
 
 #[test]
 fn what_cannot_be_reached() {
-    limited(|| {
+    in_time(|| {
         let (listener, address) = listener();
         drop(listener);
         let refused = dial(&address).unwrap_err();
@@ -96,7 +94,7 @@ fn answered(answer: &'static [u8]) -> Error {
         // What the client says is read, so that the answer is not lost with it.
         _ = stream.read_to_end(&mut Vec::new());
     });
-    let client = dial(&address).unwrap();
+    let client = client(TcpStream::connect(address).unwrap(), ConnectionOptions::default());
     let error = client.sync().wait().unwrap_err();
     server.join().unwrap();
     error
@@ -123,7 +121,7 @@ fn who_says_nothing_is_given_up() {
         let (listener, address) = listener();
         let limits = Limits::default().handshake(Duration::from_millis(100));
         let options = ConnectionOptions::default().limits(limits);
-        let client = Container::new("client").dial_with(address, options).wait().unwrap();
+        let client = client(TcpStream::connect(address).unwrap(), options);
         // Nobody writes or reads meanwhile: it is the deadline that ends it.
         let error = client.done().wait();
         assert!(matches!(error.close_reason().unwrap().cause(), Cause::Timeout), "{error}");
@@ -145,7 +143,13 @@ fn dialing_goes_on_after_a_time_out() {
                 }
             };
             let options = ConnectionOptions::default().accept_connection(true);
-            let _server = Container::new("server").accept(&listener, options).wait().unwrap();
+            let stream = loop {
+                match listener.accept() {
+                    Ok((stream, _)) => break stream,
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                }
+            };
+            let _server = server(stream, options);
             client.sync().wait().unwrap();
             // There was no other connection.
             assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
@@ -160,7 +164,7 @@ fn accept_once(listener: &TcpListener, address: &str) -> (Connection, Connection
     let begun = Instant::now();
     let Err(accepting) = server.accept(listener, options).wait_timeout(SHORT) else { panic!("nobody came") };
     assert!(begun.elapsed() >= SHORT);
-    let client = dial(address).unwrap();
+    let client = client(TcpStream::connect(address).unwrap(), ConnectionOptions::default());
     let server = accepting.wait_timeout(kit::LIMIT).ok().unwrap().unwrap();
     client.sync().wait().unwrap();
     (client, server)
@@ -208,7 +212,7 @@ fn what_the_peer_said_counts_though_it_does_not_listen() {
         freeze(true);
         far.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
         Stream::shutdown(&far, Shutdown::Both).unwrap();
-        let client = Container::new("client").connect(near, ConnectionOptions::default());
+        let client = client(near, ConnectionOptions::default());
         // This writes, in vain.
         let Err(opening) = client.sync().wait_timeout(Duration::from_millis(20)) else {
             panic!("nothing was read")
@@ -223,7 +227,7 @@ fn what_the_peer_said_counts_though_it_does_not_listen() {
 fn who_is_answered_and_left_can_still_read_the_answer() {
     limited(|| {
         let (near, mut far) = pipe(1024);
-        let server = Container::new("server").serve(near, ConnectionOptions::default());
+        let server = server(near, ConnectionOptions::default());
         far.write_all(b"AMQP\x09\x09\x09\x09").unwrap();
         let mut answer = Vec::new();
         far.read_to_end(&mut answer).unwrap();

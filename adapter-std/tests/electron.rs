@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use adapter_std as adapter;
 use adapter_std::{Connection, ConnectionOptions, Container, Wait, drive};
+use amqp_tests::judge::judged;
 
 /// No test takes so long, unless something waits for good.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,7 +22,7 @@ macro_rules! scenario {
         fn $name() {
             crate::within_limit(|| {
                 $($body)*
-                crate::judge::assert_silent();
+                amqp_tests::judge::assert_silent();
             });
         }
     };
@@ -71,7 +72,7 @@ fn pair(
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = through(listener.local_addr().expect("bound"));
     let (client, server) = (Container::new("client").client(client), Container::new("server").server(server));
-    let [client, server] = judge::judged(client, server);
+    let [client, server] = judged(client, server);
     let near = TcpStream::connect(address).expect("connected");
     let (far, _) = listener.accept().expect("accepted");
     (drive(near, client), drive(far, server))
@@ -95,8 +96,6 @@ mod words;
 
 #[path = "../../adapter-tokio/tests/electron/interrupts.rs"]
 mod interrupts;
-#[path = "../../adapter-tokio/tests/electron/judge.rs"]
-mod judge;
 #[path = "../../adapter-tokio/tests/electron/messages.rs"]
 mod messages;
 #[path = "../../adapter-tokio/tests/electron/programs.rs"]

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use adapter_std::codec::ProtocolHeader;
-use adapter_std::{ConnectionOptions, Container, Dial, Direction, Endpoint, SessionOptions, Trace, Wait};
+use adapter_std::{ConnectionOptions, Direction, Endpoint, SessionOptions, Trace, Wait};
 use kit::pipe::pipe;
 use kit::{LIMIT, connect, limited, tcp};
 
@@ -71,7 +71,7 @@ fn threads_end_with_their_connection() {
 
         // One whose peer neither reads nor ends: what cannot be written is not tried, and the peer not lingered for.
         let (near, _far) = pipe(4);
-        let client = Container::new("client").connect(near, ConnectionOptions::default());
+        let client = kit::client(near, ConnectionOptions::default());
         there_are(2);
         let begun = Instant::now();
         client.disconnect(None);
@@ -80,7 +80,7 @@ fn threads_end_with_their_connection() {
 
         // One that ended, and whose peer does not.
         let (near, mut far) = pipe(1024);
-        let client = Container::new("client").connect(near, ConnectionOptions::default());
+        let client = kit::client(near, ConnectionOptions::default());
         far.write_all(b"HTTP/1.1 200 OK").unwrap();
         client.done().wait();
         all_end();

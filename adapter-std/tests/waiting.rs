@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use adapter_std::{Completions, ConnectionOptions, Endpoint, Error, Message, ReceiverOptions, Wait};
-use kit::{connect, limited, link, tcp};
+use kit::{connect, in_time, limited, link, tcp};
 
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -80,7 +80,7 @@ fn told_from_elsewhere() -> impl Future<Output = ()> + Unpin {
 
 #[test]
 fn a_wait_within_a_wait_takes_nothing_from_it() {
-    limited(|| {
+    in_time(|| {
         for _ in 0..100 {
             let mut polls = 0;
             poll_fn(|cx| {
@@ -101,7 +101,7 @@ fn a_wait_within_a_wait_takes_nothing_from_it() {
 
 #[test]
 fn an_unpark_that_means_nothing_is_slept_through() {
-    limited(|| {
+    in_time(|| {
         let (polls, (asleep, ready)) = (Arc::new(AtomicU32::new(0)), mpsc::channel());
         let counted = Arc::clone(&polls);
         let waiting = thread::spawn(move || {

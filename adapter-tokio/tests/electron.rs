@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use adapter_tokio as adapter;
 use adapter_tokio::{Connection, ConnectionOptions, Container, drive};
+use amqp_tests::judge::judged;
 use tokio::net::{TcpListener, TcpStream};
 
 /// No test takes so long, unless something waits for good.
@@ -17,7 +18,7 @@ macro_rules! scenario {
         #[tokio::test]
         async fn $name() {
             tokio::time::timeout(crate::LIMIT, async { $($body)* }).await.expect("it does not hang");
-            crate::judge::assert_silent();
+            amqp_tests::judge::assert_silent();
         }
     };
 }
@@ -66,7 +67,7 @@ async fn pair(
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = through(listener.local_addr().expect("bound"));
     let (client, server) = (Container::new("client").client(client), Container::new("server").server(server));
-    let [client, server] = judge::judged(client, server);
+    let [client, server] = judged(client, server);
     let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
     (drive(near.expect("connected"), client), drive(far.expect("accepted").0, server))
 }
@@ -77,8 +78,6 @@ mod words;
 
 #[path = "electron/interrupts.rs"]
 mod interrupts;
-#[path = "electron/judge.rs"]
-mod judge;
 #[path = "electron/messages.rs"]
 mod messages;
 #[path = "electron/programs.rs"]

@@ -2,13 +2,16 @@
 #![cfg(test)]
 
 use amqp_core::codec::{
-    Attach, AttachSource, AttachTarget, Begin, Detach, ErrorCondition, ReceiverSettleMode, Role,
+    Attach, AttachSource, AttachTarget, Begin, Detach, ErrorCondition, Flow, ReceiverSettleMode, Role,
     SenderSettleMode, Serial, Source, Target,
 };
-use amqp_core::{Event, Exhausted, LinkState, ReceiverId, ReceiverOptions, SenderOptions, SessionOptions};
+use amqp_core::{
+    Cause, Event, Exhausted, LinkState, ReceiverId, ReceiverOptions, SenderOptions, SessionOptions,
+};
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::Pair;
 use amqp_tests::script::{HANDLE, Script, peer_begin, peer_receiver, peer_sender};
+use bytes::Bytes;
 
 /// A server engine with a session that the peer began.
 fn serving() -> Script {
@@ -78,7 +81,7 @@ fn an_attach_from_another_session_steals_the_link() {
     script.oracle.quiet();
 }
 
-/// TRANSPORT-2.6.1-5: what was being detached is over with its name, and never detached.
+/// TRANSPORT-2.6.1-2: what was being detached is over with its name, and never detached.
 #[test]
 fn a_link_that_is_stolen_while_it_is_detached_is_over() {
     let (mut script, old, _) = stolen(|script, old| {
@@ -92,7 +95,55 @@ fn a_link_that_is_stolen_while_it_is_detached_is_over() {
     assert_eq!(script.engine.counters().links, 1);
 }
 
-/// TRANSPORT-2.6.1-5: who takes a name again and again gets the answers in the order in which it asked.
+/// TRANSPORT-2.6.1-2: whether or not the application has answered the session by then.
+#[test]
+fn names_that_are_stolen_ahead_are_answered_in_order() {
+    let mut script = Script::opened_server();
+    script.give(&peer_begin());
+    let session = script.expect_some(|event| match event {
+        Event::SessionOpening(id) => Some(id),
+        _ => None,
+    });
+    for handle in [15, 12] {
+        script.give(&Attach { handle, ..peer_sender("stolen") });
+    }
+    script.engine.session(session).unwrap().accept(SessionOptions::default()).unwrap();
+    // The first that is answered is the one which the peer's next word is not about.
+    script.give(&Detach { handle: 15, closed: true, error: None });
+    script.give(&Attach { handle: 9, ..peer_sender("stolen") });
+    script.expect_frame::<Begin>();
+    for reason in [None, Some(ErrorCondition::STOLEN)] {
+        script.expect_frame::<Attach>();
+        script.expect_detach(reason);
+    }
+    script.expect_nothing();
+}
+
+/// TRANSPORT-2.6.1-2: what the application has closed and not flushed yet ends with its name, and as it was closed.
+#[test]
+fn a_link_that_is_stolen_while_it_closes_is_over() {
+    let mut script = Script::opened_server();
+    script.accept_session(&Begin { incoming_window: 0, ..peer_begin() }, SessionOptions::default());
+    script.give(&peer_receiver("stolen"));
+    let old = script.expect_some(sender_opening);
+    script.engine.sender(old).unwrap().accept(SenderOptions::default()).unwrap();
+    script.expect_frame::<Attach>();
+    let (handle, delivery_count, link_credit) = (Some(HANDLE), Some(Serial(0)), Some(1));
+    script.give(&Flow { handle, delivery_count, link_credit, incoming_window: 0, ..script.flow() });
+    script.engine.sender(old).unwrap().send(Bytes::from_static(b"waits for the window")).unwrap();
+    script.engine.sender(old).unwrap().close(None).unwrap();
+    script.expect_nothing();
+    script.give(&Attach { handle: 15, ..peer_receiver("stolen") });
+    script.expect_detach(None);
+    let closed = script.expect_some(|event| (event == Event::SenderClosed(old)).then_some(event));
+    assert_eq!(script.reason(closed).unwrap().cause(), &Cause::Local(None));
+    script.give(&Detach { handle: HANDLE, closed: true, error: None });
+    let new = script.expect_some(sender_opening);
+    script.engine.sender(new).unwrap().accept(SenderOptions::default()).unwrap();
+    assert_eq!(script.expect_frame::<Attach>().name, "stolen");
+}
+
+/// TRANSPORT-2.6.1-2: who takes a name again and again gets the answers in the order in which it asked.
 #[test]
 fn a_name_that_is_stolen_in_a_row_is_answered_in_order() {
     let mut script = serving();
@@ -210,7 +261,7 @@ fn handles_of_the_two_directions_are_independent() {
     let mut grant = script.grant(0, 1);
     grant.handle = Some(77);
     script.give(&grant);
-    script.engine.sender(sender).unwrap().send(bytes::Bytes::from_static(b"x")).unwrap();
+    script.engine.sender(sender).unwrap().send(Bytes::from_static(b"x")).unwrap();
     let (transfer, _) = script.expect_transfer();
     assert_eq!(transfer.handle, 0);
 }
@@ -286,7 +337,7 @@ fn a_receivers_initial_delivery_count_is_ignored() {
     let (mut script, session) = Script::begun();
     let peer = Attach { initial_delivery_count: Some(Serial(1000)), ..peer_receiver("") };
     let sender = script.attach_sender(session, SenderOptions::new("node"), &peer);
-    script.give(&amqp_core::codec::Flow { delivery_count: None, ..script.grant(0, 3) });
+    script.give(&Flow { delivery_count: None, ..script.grant(0, 3) });
     assert_eq!(script.engine.sender(sender).unwrap().credit(), 3);
 }
 
@@ -358,7 +409,7 @@ fn the_senders_own_settle_mode_holds_whatever_the_receiver_answers() {
     let options = SenderOptions::new("node").snd_settle_mode(SenderSettleMode::Unsettled);
     let sender = script.attach_sender(session, options, &peer);
     script.give(&script.grant(0, 1));
-    script.engine.sender(sender).unwrap().send(bytes::Bytes::from_static(b"x")).unwrap();
+    script.engine.sender(sender).unwrap().send(Bytes::from_static(b"x")).unwrap();
     assert_ne!(script.expect_transfer().0.settled, Some(true));
 }
 

@@ -1,4 +1,4 @@
-//! What the tests share: connected ends, a stream in memory, and a limit of time.
+//! What the tests share: connected ends under the wire oracle, a stream in memory, and a limit of time.
 
 #![allow(dead_code, reason = "every test file uses a part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
@@ -11,15 +11,25 @@ use std::thread;
 use std::time::Duration;
 
 use adapter_std::{
-    Connection, ConnectionOptions, Container, Dial, Endpoint, Incoming, Receiver, ReceiverOptions, Sender,
-    SenderOptions, Stream, Wait,
+    Connection, ConnectionOptions, Container, Endpoint, Incoming, Receiver, ReceiverOptions, Sender,
+    SenderOptions, Stream, Wait, drive,
 };
+use amqp_tests::judge::{assert_silent, judged, judged_alone};
+use amqp_tests::oracle::Side;
 
 /// No test takes so long, unless something waits for good.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs a test, which fails where it hangs.
+/// Runs a test of connections, which fails where it hangs, and where one of them breaks a rule of the protocol.
 pub(crate) fn limited(test: impl FnOnce() + Send + 'static) {
+    in_time(|| {
+        test();
+        assert_silent();
+    });
+}
+
+/// Runs a test, which fails where it hangs.
+pub(crate) fn in_time(test: impl FnOnce() + Send + 'static) {
     let (done, ended) = mpsc::channel();
     let test = thread::spawn(move || {
         test();
@@ -52,10 +62,22 @@ pub(crate) fn connect<S: Stream>(
     (client, server): (S, S),
     options: ConnectionOptions,
 ) -> (Connection, Connection) {
-    let client = Container::new("client").connect(client, options.clone().allow_incoming(true));
-    let server = Container::new("server").serve(server, options.accept_connection(true));
+    let near = Container::new("client").client(options.clone().allow_incoming(true));
+    let far = Container::new("server").server(options.accept_connection(true));
+    let [near, far] = judged(near, far);
+    let (client, server) = (drive(client, near), drive(server, far));
     client.sync().wait().unwrap();
     (client, server)
+}
+
+/// A client whose peer is somebody else.
+pub(crate) fn client(stream: impl Stream, options: ConnectionOptions) -> Connection {
+    drive(stream, judged_alone(Side::Client, Container::new("client").client(options)))
+}
+
+/// A server whose peer is somebody else.
+pub(crate) fn server(stream: impl Stream, options: ConnectionOptions) -> Connection {
+    drive(stream, judged_alone(Side::Server, Container::new("server").server(options)))
 }
 
 /// A link from `from` to `to`, open and with credit.

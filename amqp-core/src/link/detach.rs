@@ -62,8 +62,8 @@ impl Endpoints {
         self.owe_detach(id, DetachIntent::at_once(true, error));
     }
 
-    /// Has a detach written, unless ours is on the wire already, or there is no handle to write it for.
-    fn owe_detach(&mut self, id: LinkId, intent: Box<DetachIntent>) {
+    /// Has a detach written before links say anything more, unless ours is on the wire already, or there is no handle to write it for.
+    pub(crate) fn owe_detach(&mut self, id: LinkId, intent: Box<DetachIntent>) {
         let Some(link) = self.link_mut(id) else { return };
         if link.sent_detach.is_some() {
             return;
@@ -74,16 +74,20 @@ impl Endpoints {
             return;
         }
         link.detach = Some(intent);
-        self.mark_link(id);
+        let (session, held) = (link.session, link.held);
+        if let Some(session) = self.sessions.get_mut(session).filter(|_| !held) {
+            session.leaving.push_back(id);
+        }
+        self.mark_session(session);
     }
 
-    /// The peer goes on with a name before our detach was polled: it is written now, behind what other links have to say, so
-    /// that frames keep their order.
+    /// The peer goes on with a name before our detach was polled: it is written now, behind those of other links, so that
+    /// frames keep their order.
     pub(crate) fn answer_detach_now(&mut self, session: SessionId) {
         // §2.4.1, §2.4.3, §2.5.2: nothing is written before our open, behind a close, nor on a session behind its end.
         let ended = self.sessions.get(session).is_none_or(|session| session.has_ended());
         if self.opened && !self.closing && !ended && self.write_begin(session) {
-            while self.write_next_link(session) {}
+            self.write_detaches(session);
         }
     }
 

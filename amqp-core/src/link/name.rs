@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use amqp_codec::{Role, Str};
 
 use crate::endpoints::Endpoints;
-use crate::error::{Exhausted, Violation};
+use crate::error::{Cause, CloseReason, Exhausted, Scope, Violation};
 use crate::event::{LinkId, SessionId};
-use crate::link::LinkEndpoint;
+use crate::link::{DetachIntent, LinkEndpoint};
 
 impl Endpoints {
     /// The link's name, once it is sure that there is room for the link.
@@ -65,14 +65,25 @@ impl Endpoints {
         let settled = |id: &LinkId| self.link(*id).is_some_and(|link| !link.awaits_attach());
         let mut waiting = None;
         for id in self.links_named(role, name).filter(settled).collect::<Vec<_>>() {
-            if let Some(session) = self.link(id).filter(|link| !link.is_closing()).map(|link| link.session) {
-                self.link_violation(id, Violation::Stolen);
-                self.answer_detach_now(session);
-            }
+            self.take_name_from(id);
             self.names.remove(&(name.clone(), id));
             waiting = waiting.or_else(|| self.link_mut(id)?.successor.take());
         }
         waiting
+    }
+
+    /// Ends a link whose name is taken, without waiting for what was accepted for sending.
+    fn take_name_from(&mut self, id: LinkId) {
+        let Some(link) = self.link_mut(id).filter(|link| !link.has_left()) else { return };
+        let session = link.session;
+        match link.detach.take_if(|intent| intent.closed) {
+            Some(intent) => {
+                self.link_over(id, CloseReason::new(Scope::Link, Cause::Local(intent.error.clone())));
+                self.owe_detach(id, DetachIntent::at_once(true, intent.error));
+            }
+            None => self.link_violation(id, Violation::Stolen),
+        }
+        self.answer_detach_now(session);
     }
 
     /// Makes a new link the one that its name stands for, and has its attach written.

@@ -14,7 +14,9 @@ impl Endpoints {
             return;
         }
         loop {
-            let mut wrote = self.write_links(id);
+            // Links that are over first: an attach under their name may be next.
+            let mut wrote = self.write_detaches(id);
+            wrote |= self.write_links(id);
             wrote |= self.write_dispositions(id);
             wrote |= self.write_session_flow(id);
             wrote |= self.write_transfers(id);
@@ -31,36 +33,28 @@ impl Endpoints {
         self.write_end(id);
     }
 
+    /// Attaches and flows of links; links that want to leave go on to [`Self::write_detaches`].
     fn write_links(&mut self, id: SessionId) -> bool {
         let mut wrote = false;
-        while !self.cx.out.is_full() && self.write_next_link(id) {
+        while let Some(link) = self.sessions.get_mut(id).and_then(|session| session.talking.pop_front()) {
+            if let Some(endpoint) = self.link_mut(link) {
+                endpoint.listed = false;
+            }
             wrote = true;
+            if !self.write_attach(id, link) {
+                continue;
+            }
+            self.write_link_flow(id, link);
+            if self.link(link).is_some_and(|endpoint| endpoint.detach.is_some())
+                && let Some(session) = self.sessions.get_mut(id)
+            {
+                session.leaving.push_back(link);
+            }
+            if self.cx.out.is_full() {
+                break;
+            }
         }
         wrote
-    }
-
-    /// The attach and the flow of the next link that has something to say. One that leaves at once does so here, because an
-    /// attach under its name may be next; others go on to [`Self::write_detaches`].
-    pub(crate) fn write_next_link(&mut self, id: SessionId) -> bool {
-        let Some(link) = self.sessions.get_mut(id).and_then(|session| session.talking.pop_front()) else {
-            return false;
-        };
-        self.link_mut(link).into_iter().for_each(|endpoint| endpoint.listed = false);
-        if !self.write_attach(id, link) {
-            return true;
-        }
-        self.write_link_flow(id, link);
-        match self.link(link).and_then(|endpoint| endpoint.detach.as_deref()) {
-            Some(intent) if intent.at_once => {
-                self.write_dispositions(id);
-                self.write_detach(id, link);
-            }
-            Some(_) => {
-                self.sessions.get_mut(id).into_iter().for_each(|session| session.leaving.push_back(link))
-            }
-            None => {}
-        }
-        true
     }
 
     pub(crate) fn write_dispositions(&mut self, id: SessionId) -> bool {
@@ -119,15 +113,17 @@ impl Endpoints {
         wrote
     }
 
-    fn write_detaches(&mut self, id: SessionId) -> bool {
+    /// Detaches, and before them what is to be said of deliveries and, of a link that never was, its attach.
+    pub(crate) fn write_detaches(&mut self, id: SessionId) -> bool {
         let mut wrote = false;
         while let Some(link) = self.sessions.get_mut(id).and_then(|session| session.leaving.pop_front()) {
+            wrote |= self.write_dispositions(id);
             // A sender with deliveries to write comes back when the last of them is written.
             let waits = match link {
                 LinkId::Sender(sender) => self.senders.get(sender).is_some_and(|sender| sender.must_flush()),
                 LinkId::Receiver(_) => false,
             };
-            if !waits {
+            if !waits && self.write_attach(id, link) {
                 self.write_detach(id, link);
                 wrote = true;
             }
