@@ -8,11 +8,12 @@ use adapter_tokio::codec::{
     LifetimePolicy, Modified, Source, StdDistMode, Target,
 };
 use adapter_tokio::{
-    Connection, ConnectionOptions, Container, CreditMode, Dial, Endpoint, LazyMessage, Message, Outcome,
-    Received, Receiver, ReceiverOptions, Sender, SenderOptions, Symbol, Value,
+    Connection, ConnectionOptions, Container, CreditMode, Endpoint, LazyMessage, Message, Outcome, Received,
+    Receiver, ReceiverOptions, Sender, SenderOptions, Symbol, Value, drive,
 };
+use amqp_tests::judge::{assert_silent, judged};
 use clap::Parser;
-use tokio::net::TcpListener;
+use tokio::io::duplex;
 
 use example::broker::{Arguments, Broker};
 
@@ -24,16 +25,19 @@ mod example;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A connection of the container `client` to a broker of its own, which was started with `flags`.
-async fn client(flags: &[&str]) -> Connection {
+fn client(flags: &[&str]) -> Connection {
     let broker = Broker::new(Arguments::parse_from([&["broker"], flags].concat()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("bound").to_string();
-    tokio::spawn(async { example::run(broker, listener).await });
-    Container::new("client").dial_with(address, ConnectionOptions::default()).await.expect("connected")
+    let client = Container::new("client").client(ConnectionOptions::default());
+    let [client, server] = judged(client, Container::new("broker").server(Broker::options()));
+    let (near, far) = duplex(65_536);
+    tokio::spawn(example::serve(broker, drive(far, server)));
+    drive(near, client)
 }
 
-async fn within<T>(test: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, test).await.expect("it does not hang")
+/// A test that does not hang, and whose connections break no rule of the protocol.
+async fn within(test: impl Future<Output = ()>) {
+    tokio::time::timeout(LIMIT, test).await.expect("it does not hang");
+    assert_silent();
 }
 
 async fn sender(connection: &Connection) -> Sender {
@@ -105,7 +109,7 @@ fn target(attach: Option<Attach>) -> Target {
 #[tokio::test]
 async fn a_durable_message_is_rejected_because_it_is_not_kept() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let sender = sender(&connection).await;
         let outcome = sender.send(Message::value("durable").durable(true)).await;
         let Outcome::Rejected(Some(error)) = outcome else { panic!("{outcome}") };
@@ -122,7 +126,7 @@ async fn a_durable_message_is_rejected_because_it_is_not_kept() {
 #[tokio::test]
 async fn a_durable_message_that_cannot_be_rejected_detaches_its_link() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let only = [Symbol::from_static("amqp:accepted:list")].into_iter().collect();
         let accepts = Source { outcomes: only, ..Source::default() };
         for options in
@@ -141,7 +145,7 @@ async fn a_durable_message_that_cannot_be_rejected_detaches_its_link() {
 #[tokio::test]
 async fn durable_messages_are_taken_where_losing_them_was_chosen() {
     within(async {
-        let connection = client(&["--lose-durable"]).await;
+        let connection = client(&["--lose-durable"]);
         send(&sender(&connection).await, Message::value("durable").durable(true)).await;
         let received = next(&receiver(&connection, "r").await).await;
         assert!(header(&received.message).durable);
@@ -153,7 +157,7 @@ async fn durable_messages_are_taken_where_losing_them_was_chosen() {
 #[tokio::test]
 async fn a_modified_message_comes_back_as_it_was_asked_for() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let before = Message::value("x").annotation(key("x-opt-a"), "a").annotation(key("x-opt-b"), "b");
         send(&sender(&connection).await, before).await;
         let receiver = receiver(&connection, "r").await;
@@ -190,7 +194,7 @@ async fn a_modified_message_comes_back_as_it_was_asked_for() {
 #[tokio::test]
 async fn a_message_that_is_undeliverable_here_goes_elsewhere() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let sender = sender(&connection).await;
         send(&sender, Message::value("first")).await;
         send(&sender, Message::value("second")).await;
@@ -210,7 +214,7 @@ async fn a_message_that_is_undeliverable_here_goes_elsewhere() {
 #[tokio::test]
 async fn a_message_is_available_or_acquired_or_archived() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let sender = sender(&connection).await;
         let (one, other) = (receiver(&connection, "one").await, receiver(&connection, "other").await);
         for accepts in [true, false] {
@@ -240,7 +244,7 @@ async fn a_message_is_available_or_acquired_or_archived() {
 #[tokio::test]
 async fn a_message_that_is_left_behind_has_the_default_outcome() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let sender = sender(&connection).await;
         let rest = receiver(&connection, "rest").await;
         for (wish, count) in [(None, 1), (Some(DeliveryState::Released), 0)] {
@@ -266,7 +270,7 @@ async fn a_message_that_is_left_behind_has_the_default_outcome() {
 #[tokio::test]
 async fn a_message_that_is_out_of_date_is_dropped() {
     within(async {
-        let connection = client(&["--qsize", "2"]).await;
+        let connection = client(&["--qsize", "2"]);
         let sender = sender(&connection).await;
         send(&sender, Message::value("short").ttl(0)).await;
         send(&sender, Message::value("long").ttl(1_000_000)).await;
@@ -292,7 +296,7 @@ async fn a_message_that_is_out_of_date_is_dropped() {
 #[tokio::test]
 async fn annotations_of_a_delivery_end_at_the_broker() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let message = Message::value("x")
             .delivery_annotation(key("x-opt-hop"), 1_u8)
             .annotation(key("x-opt-all"), 2_u8);
@@ -310,7 +314,7 @@ async fn annotations_of_a_delivery_end_at_the_broker() {
 #[tokio::test]
 async fn addresses_of_dynamic_nodes_tell_the_link_and_the_container() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let mut addresses = Vec::new();
         for _ in 0..2 {
             let receiver =
@@ -348,7 +352,7 @@ async fn addresses_of_dynamic_nodes_tell_the_link_and_the_container() {
 #[tokio::test]
 async fn the_broker_promises_what_it_has() {
     within(async {
-        let connection = client(&[]).await;
+        let connection = client(&[]);
         let green = Value::described(0x0000_468C_0000_0004_u64, "colour = 'green'");
         let filter = Fields::from([(Symbol::from_static("selector"), green)]);
         let wish = Source {

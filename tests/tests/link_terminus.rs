@@ -2,16 +2,16 @@
 #![cfg(test)]
 
 use amqp_core::codec::{
-    Attach, AttachSource, AttachTarget, Described, Detach, Error, ErrorCondition, Fields, Source, Symbol,
-    Target, TerminusDurability, TerminusExpiryPolicy, Value,
+    Attach, AttachSource, AttachTarget, Begin, Described, Detach, Error, ErrorCondition, Fields, Flow,
+    Source, Symbol, Target, TerminusDurability, TerminusExpiryPolicy, Value,
 };
 use amqp_core::{
-    Cause, Event, LinkState, ReceiverId, ReceiverOptions, Scope, SendErrorReason, SenderId, SenderOptions,
-    SessionOptions,
+    Cause, Event, LinkState, ReceiverId, ReceiverOptions, Resolution, Scope, SendErrorReason, SenderId,
+    SenderOptions, SessionOptions,
 };
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::Pair;
-use amqp_tests::script::{Script, frame, peer_begin, peer_receiver, peer_sender};
+use amqp_tests::script::{HANDLE, Script, frame, peer_begin, peer_receiver, peer_sender};
 use bytes::Bytes;
 
 fn serving() -> Script {
@@ -303,4 +303,33 @@ fn a_terminus_without_any_field_is_not_a_null_one() {
     let attach: Attach = script.expect_frame();
     assert_eq!(attach.target, target(Target::default()));
     assert_eq!(script.engine.receiver(id).unwrap().state(), LinkState::Attached);
+}
+
+/// TRANSPORT-2.6.1-13: a receiver that attaches again without a target is sent nothing, also of what was accepted before.
+#[test]
+fn a_link_attached_again_without_terminus_carries_nothing() {
+    let mut script = Script::opened_server();
+    script.accept_session(&Begin { incoming_window: 0, ..peer_begin() }, SessionOptions::default());
+    script.give(&peer_receiver("again"));
+    let sender = script.expect_some(sender_opening);
+    script.engine.sender(sender).unwrap().accept(SenderOptions::default()).unwrap();
+    script.expect_frame::<Attach>();
+    script.give(&Flow { incoming_window: 0, ..script.grant(0, 2) });
+    script.engine.sender(sender).unwrap().send(Bytes::from_static(b"waits for the window")).unwrap();
+    script.give(&Detach { handle: HANDLE, closed: false, error: None });
+    assert!(!script.expect_frame::<Detach>().closed);
+    script.give(&Attach { target: None, ..peer_receiver("again") });
+    assert_eq!(script.expect_some(sender_opening), sender);
+    script.engine.sender(sender).unwrap().accept(SenderOptions::default()).unwrap();
+    script.expect_frame::<Attach>();
+    script.give(&script.grant(0, 2));
+    script.expect_nothing();
+    let refused = script.engine.sender(sender).unwrap().send(Bytes::from_static(b"nobody is there"));
+    assert_eq!(refused.unwrap_err().reason, SendErrorReason::NotAttached);
+    script.engine.sender(sender).unwrap().close(None).unwrap();
+    script.expect_detach(None);
+    script.give(&Detach { handle: HANDLE, closed: true, error: None });
+    script.expect_event(Event::SenderClosed(sender));
+    let (_, outcome) = script.engine.sender(sender).unwrap().next_outcome().unwrap();
+    assert!(matches!(outcome, Resolution::Unsent(..)), "{outcome:?}");
 }

@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Accepts clients.
-pub(crate) async fn run(broker: Broker, listener: TcpListener) -> ! {
+async fn run(broker: Broker, listener: TcpListener) -> ! {
     let container = Container::new(format!("broker[{}]", process::id()));
     loop {
         match container.accept(&listener, Broker::options()).await {
@@ -46,7 +46,7 @@ pub(crate) async fn run(broker: Broker, listener: TcpListener) -> ! {
 }
 
 /// Answers what a client opens.
-async fn serve(broker: Broker, connection: Connection) {
+pub(crate) async fn serve(broker: Broker, connection: Connection) {
     while let Some(incoming) = connection.incoming().await {
         match incoming {
             Incoming::Sender(link) => {

@@ -84,7 +84,8 @@ impl SenderEndpoint {
     #[inline]
     fn next_to_write(&self) -> Option<DeliveryKey> {
         // §2.6.7: credit is for beginning a delivery, not for going on with it.
-        let allowed = self.link.attach_written && (self.mid_delivery || self.credit > 0);
+        let allowed =
+            self.link.attach_written && !self.link.refused && (self.mid_delivery || self.credit > 0);
         self.queue.front().copied().filter(|_| allowed)
     }
 

@@ -128,6 +128,7 @@ impl Endpoints {
         }
         let Some(link) = self.link_mut(id) else { return };
         link.handle_in = Some(attach.handle);
+        link.refused = refuses(&attach);
         link.state.step(LinkStep::ReceiveAttach);
         link.remote = Some(Box::new(attach));
         if let LinkId::Sender(sender) = id {
@@ -136,11 +137,10 @@ impl Endpoints {
     }
 
     fn on_attach_answered(&mut self, session: SessionId, id: LinkId, attach: Attach) {
-        let (refused, unknown) = (refuses(&attach), super::unknown_terminus(&attach));
+        let unknown = super::unknown_terminus(&attach);
         self.map_handle(session, id, attach);
         let Some(link) = self.link_mut(id) else { return };
-        link.refused = refused;
-        if link.is_closing() || refused {
+        if link.is_closing() || link.refused {
             return;
         }
         if unknown {

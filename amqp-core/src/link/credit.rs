@@ -261,7 +261,9 @@ impl SenderEndpoint {
 
     /// Deliveries must be written before the detach.
     pub(crate) fn must_flush(&self) -> bool {
-        !self.queue.is_empty() && self.link.detach.as_ref().is_some_and(|intent| !intent.at_once)
+        !self.queue.is_empty()
+            && !self.link.refused
+            && self.link.detach.as_ref().is_some_and(|intent| !intent.at_once)
     }
 }
 

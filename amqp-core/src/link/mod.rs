@@ -50,7 +50,8 @@ pub(crate) struct LinkEndpoint {
     pub(crate) held: bool,
     /// The peer's attach waits for the application.
     pub(crate) unanswered: bool,
-    /// §2.6.3: the peer answered with a null terminus: a detach follows, and nothing is carried until then.
+    /// §2.6.3: the peer's attach has a null terminus on its side, so nothing is carried; in an answer it says that a detach
+    /// follows.
     pub(crate) refused: bool,
     /// Set once, when the link is over.
     pub(crate) reason: Option<CloseReason>,
