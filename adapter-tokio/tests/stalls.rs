@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use adapter_tokio::{
-    Connection, ConnectionOptions, Container, Dial, Endpoint, Error, Incoming, Message, Receiver,
-    ReceiverOptions, Sender, SenderOptions, SessionOptions,
+    Connection, ConnectionOptions, Container, Endpoint, Error, Incoming, Message, Receiver, ReceiverOptions,
+    Sender, SenderOptions, SessionOptions, drive,
 };
+use amqp_tests::judge::{assert_silent, judged};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, duplex};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -32,11 +33,12 @@ fn stalled() -> Stalled {
     let mut options = ConnectionOptions::default();
     options.limits.close = Duration::from_millis(100);
     options.limits.write_stall = Duration::from_millis(300);
-    let container = Container::new("stalls");
-    let client = own.block_on(async { container.connect(near, options) });
+    let client = Container::new("client").client(options);
     let options = ConnectionOptions::default().accept_connection(true);
-    let server =
-        other.block_on(async { container.serve(far, options.accept_sessions(SessionOptions::default())) });
+    let server = Container::new("server").server(options.accept_sessions(SessionOptions::default()));
+    let [client, server] = judged(client, server);
+    let client = own.block_on(async { drive(near, client) });
+    let server = other.block_on(async { drive(far, server) });
     let sender = client.sender(SenderOptions::new("node")).expect("a sender");
     let (stop, stopped) = oneshot::channel();
     let serving = std::thread::spawn(move || {
@@ -75,6 +77,7 @@ impl Stalled {
         };
         let ended = self.own.block_on(async { tokio::time::timeout(Duration::from_secs(20), ended).await });
         ended.expect("the task goes on for ever");
+        assert_silent();
     }
 }
 
@@ -139,10 +142,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Unending<S> {
 fn a_shutdown_that_hangs_is_not_waited_for() {
     let own = runtime();
     let (near, far) = duplex(4096);
-    let container = Container::new("stalls");
+    let client = Container::new("client").client(ConnectionOptions::default());
+    let server = Container::new("server").server(ConnectionOptions::default().accept_connection(true));
+    let [client, server] = judged(client, server);
     own.block_on(async {
-        let client = container.connect(Unending(near), ConnectionOptions::default());
-        let server = container.serve(Unending(far), ConnectionOptions::default().accept_connection(true));
+        let (client, server) = (drive(Unending(near), client), drive(Unending(far), server));
         client.sync().await.expect("open");
         client.close().await.expect("closed");
         server.done().await;
@@ -153,4 +157,5 @@ fn a_shutdown_that_hangs_is_not_waited_for() {
         };
         tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the tasks go on for ever");
     });
+    assert_silent();
 }

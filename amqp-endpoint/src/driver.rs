@@ -63,10 +63,7 @@ impl Driver {
 
     /// The transport failed: the connection is over.
     pub fn on_io_error(&self, error: io::Error) {
-        self.0.with(|state| {
-            state.lost = true;
-            state.on_io_error(error);
-        });
+        self.0.with(|state| state.on_io_error(error));
     }
 
     /// Octets to write, as many as there are for one write. `None`: wait for the writer's waker.
@@ -149,6 +146,7 @@ impl Driver {
 
 impl State {
     pub(crate) fn on_io_error(&mut self, error: io::Error) {
+        self.lost = true;
         if self.connection.error().is_none() {
             self.io_error = Some(error.into());
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use amqp_core::{Connection, Instant, Limits, TransportFacts};
+use amqp_core::{Connection, Instant, TransportFacts};
 use bytes::{Bytes, BytesMut};
 
 use crate::state::State;
@@ -53,11 +53,13 @@ pub(crate) struct Layered {
     closed: bool,
     /// When it first saw the time.
     begun: Option<Instant>,
+    /// AMQP is over: what is left to be written has until then.
+    until: Option<Instant>,
 }
 
 impl Layered {
     pub(crate) fn new(layer: Box<dyn Layer>) -> Self {
-        Self { layer, plain: BytesMut::new(), established: false, closed: false, begun: None }
+        Self { layer, plain: BytesMut::new(), established: false, closed: false, begun: None, until: None }
     }
 
     /// Whether there is something to write, of its own or of the engine.
@@ -66,9 +68,19 @@ impl Layered {
         self.layer.wants_write() || (self.established && (engine.wants_write() || farewell))
     }
 
-    /// When its handshake must be done.
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        self.begun.filter(|_| !self.established).map(|begun| begun + limits.handshake)
+    /// When its handshake must be done, or its goodbye be written.
+    fn deadline(&self, engine: &Connection) -> Option<Instant> {
+        let handshake = self.begun.filter(|_| !self.established);
+        let goodbye = self.until.filter(|_| self.wants_write(engine));
+        handshake.map(|begun| begun + engine.options().limits.handshake).or(goodbye)
+    }
+
+    /// Sees the time, and whether AMQP is over.
+    fn look(&mut self, engine: &Connection, now: Instant) {
+        self.begun.get_or_insert(now);
+        if self.until.is_none() && engine.is_finished() {
+            self.until = Some(now + engine.options().limits.close);
+        }
     }
 }
 
@@ -79,11 +91,13 @@ impl State {
             _ = self.engine.handle_input_buf(wire, now);
             return;
         };
-        layered.begun.get_or_insert(now);
         let read = layered.layer.read(wire, &mut layered.plain);
         self.establish();
-        if let Some(layered) = self.layered.as_mut().filter(|layered| layered.established) {
-            _ = self.engine.handle_input_buf(&mut layered.plain, now);
+        if let Some(layered) = self.layered.as_mut() {
+            if layered.established {
+                _ = self.engine.handle_input_buf(&mut layered.plain, now);
+            }
+            layered.look(&self.engine, now);
         }
         if let Err(error) = read {
             self.on_io_error(error);
@@ -107,7 +121,7 @@ impl State {
         self.establish();
         loop {
             let layered = self.layered.as_mut()?;
-            layered.begun.get_or_insert(now);
+            layered.look(&self.engine, now);
             let octets = layered.layer.next_write();
             if octets.is_some() || !layered.established {
                 return octets;
@@ -129,9 +143,8 @@ impl State {
 
     /// When [`State::on_deadline`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let handshake =
-            self.layered.as_ref().and_then(|layered| layered.deadline(&self.engine.options().limits));
-        let engine = handshake.or_else(|| self.engine.poll_timeout());
+        let layer = self.layered.as_ref().and_then(|layered| layered.deadline(&self.engine));
+        let engine = layer.or_else(|| self.engine.poll_timeout());
         let at_once = self.is_timeless.then_some(Instant::ORIGIN);
         engine.into_iter().chain(self.draining.deadline()).chain(at_once).min()
     }
@@ -140,13 +153,12 @@ impl State {
     pub(crate) fn on_deadline(&mut self, now: Instant) {
         self.is_timeless = false;
         self.end_patience(now);
-        let handshake =
-            self.layered.as_ref().and_then(|layered| layered.deadline(&self.engine.options().limits));
-        match handshake {
+        match self.layered.as_ref().and_then(|layered| layered.deadline(&self.engine)) {
             Some(deadline) if deadline <= now => self.on_io_error(io::ErrorKind::TimedOut.into()),
             Some(_) => {}
             None => _ = self.engine.handle_timeout(now),
         }
+        self.layered.iter_mut().for_each(|layered| layered.look(&self.engine, now));
     }
 
     /// The engine may begin once it knows what the layer has made of the transport.

@@ -183,3 +183,21 @@ fn a_handshake_that_stands_still_ends_at_its_deadline() {
     driver.on_deadline(deadline);
     assert!(client.error().expect("over").is_retryable());
 }
+
+#[test]
+fn a_goodbye_that_is_not_taken_is_given_up() {
+    let ((client, driver), (server, server_driver)) = ends(ConnectionOptions::default());
+    drop(server);
+    carry(&driver, &server_driver, usize::MAX);
+    server_driver.on_eof(Instant::ORIGIN);
+    // The handshake of AMQP ends in the time of AMQP; the layer has still to say so.
+    let deadline = driver.deadline().expect("a deadline");
+    driver.on_deadline(deadline);
+    assert!(client.error().expect("over").is_retryable());
+    assert!(!driver.is_finished());
+    let late = driver.deadline().expect("a deadline");
+    assert!(late > deadline);
+    driver.on_deadline(late);
+    assert!(driver.is_finished());
+    assert_eq!(driver.next_write(late), None);
+}

@@ -79,6 +79,22 @@ fn a_window_that_is_skipped_is_announced_anew() {
     script.expect_nothing();
 }
 
+/// TRANSPORT-2.5.6-5: also so far ahead that the ids of the window before do not compare with those behind.
+#[test]
+fn half_of_all_ids_may_be_skipped() {
+    let (mut script, receiver) = receiving(100);
+    script.give(&Flow { next_outgoing_id: Serial(10), ..script.flow() });
+    script.expect_nothing();
+    for next in [0x8000_0009, 8] {
+        script.give(&Flow { next_outgoing_id: Serial(next), ..script.flow() });
+        let flow: Flow = script.expect_frame();
+        assert_eq!((flow.next_incoming_id, flow.incoming_window), (Some(Serial(next)), 100));
+        script.expect_nothing();
+    }
+    script.give_transfer(&peer_transfer(0), b"payload");
+    assert_eq!(take(&mut script, receiver), 1);
+}
+
 /// TRANSPORT-2.5.6-5
 #[test]
 fn a_flow_may_jump_ahead() {

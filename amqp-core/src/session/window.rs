@@ -14,8 +14,8 @@ pub(crate) struct Window {
     /// The size at which the incoming window is kept.
     size: u32,
     next_incoming_id: TransferNumber,
-    /// The first transfer-id that no window ever announced covers: a peer may use a window that was larger before.
-    edge: TransferNumber,
+    /// Frames that the peer may still send of what was announced: a window that was larger before may be used up.
+    announced: u32,
     initial_outgoing_id: TransferNumber,
     next_outgoing_id: TransferNumber,
     outgoing_window: u32,
@@ -31,7 +31,7 @@ impl Window {
         Self {
             size: options.incoming_window.min(LARGEST),
             next_incoming_id: TransferNumber::default(),
-            edge: TransferNumber::default(),
+            announced: 0,
             initial_outgoing_id: options.next_outgoing_id,
             next_outgoing_id: options.next_outgoing_id,
             outgoing_window: options.outgoing_window,
@@ -46,7 +46,7 @@ impl Window {
         self.mapped = true;
         self.seen = begin.remote_channel.is_some();
         self.next_incoming_id = begin.next_outgoing_id;
-        self.edge = begin.next_outgoing_id;
+        self.announced = 0;
         self.remote_incoming_window = begin.incoming_window;
         if ours_written {
             self.open();
@@ -55,7 +55,7 @@ impl Window {
 
     /// Our begin announced the whole window.
     pub(crate) fn open(&mut self) {
-        self.edge = self.next_incoming_id.add(self.size);
+        self.announced = self.size;
     }
 
     /// A transfer frame was written.
@@ -68,23 +68,15 @@ impl Window {
     /// A transfer frame arrived.
     #[inline]
     pub(crate) fn received(&mut self) -> Result<(), Violation> {
-        if !self.next_incoming_id.precedes(self.edge) {
-            return Err(Violation::Window);
-        }
+        self.announced = self.announced.checked_sub(1).ok_or(Violation::Window)?;
         self.next_incoming_id = self.next_incoming_id.next();
         Ok(())
-    }
-
-    /// The window that remains of what was announced.
-    #[inline]
-    pub(crate) fn remaining(&self) -> u32 {
-        if self.next_incoming_id.precedes(self.edge) { self.edge.since(self.next_incoming_id) } else { 0 }
     }
 
     /// Half of the window or more is used up.
     #[inline]
     pub(crate) fn is_low(&self) -> bool {
-        self.remaining() <= self.size / 2 && self.size > 0
+        self.announced <= self.size / 2 && self.size > 0
     }
 
     pub(crate) fn remote_incoming_window(&self) -> u32 {
@@ -105,11 +97,11 @@ impl Window {
         let in_flight =
             self.next_outgoing_id.distance_from(acknowledged).and_then(|behind| u32::try_from(behind).ok());
         let in_flight = in_flight.ok_or(Violation::Acknowledged)?;
-        // A value behind what has arrived would move the edge of our own window back and let the peer send it twice.
-        match flow.next_outgoing_id.distance_from(self.next_incoming_id) {
-            Some(ahead) if ahead >= 0 => self.next_incoming_id = flow.next_outgoing_id,
-            _ => return Err(Violation::Rewound),
-        }
+        // A value behind what has arrived would let the peer send it twice; one ahead uses up ids as frames would.
+        let ahead = flow.next_outgoing_id.distance_from(self.next_incoming_id);
+        let skipped = ahead.and_then(|ahead| u32::try_from(ahead).ok()).ok_or(Violation::Rewound)?;
+        self.next_incoming_id = flow.next_outgoing_id;
+        self.announced = self.announced.saturating_sub(skipped);
         self.remote_incoming_window = flow.incoming_window.saturating_sub(in_flight);
         Ok(())
     }
@@ -117,14 +109,11 @@ impl Window {
     /// The session's part of a flow frame; with `renew` it announces the whole window again.
     pub(crate) fn flow(&mut self, renew: bool) -> Flow {
         if renew && self.mapped {
-            let edge = self.next_incoming_id.add(self.size);
-            if self.edge.precedes(edge) {
-                self.edge = edge;
-            }
+            self.announced = self.announced.max(self.size);
         }
         Flow {
             next_incoming_id: self.mapped.then_some(self.next_incoming_id),
-            incoming_window: if self.mapped { self.remaining() } else { self.size },
+            incoming_window: if self.mapped { self.announced } else { self.size },
             next_outgoing_id: self.next_outgoing_id,
             outgoing_window: self.outgoing_window,
             ..Flow::default()
