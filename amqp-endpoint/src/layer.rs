@@ -31,7 +31,7 @@ pub trait Layer: Send {
     /// Where the layer cannot.
     fn write(&mut self, plain: Bytes) -> io::Result<()>;
 
-    /// Nothing follows: says goodbye in the layer's own way.
+    /// Nothing follows: says goodbye in the layer's own way. What is not taken within `Limits::close` from then is given up.
     fn close(&mut self);
 
     /// Octets for the socket: the layer's own, or sealed ones.
