@@ -54,6 +54,21 @@ fn a_detach_is_answered_in_kind() {
     }
 }
 
+/// TRANSPORT-2.6.4-2: closed by the application before the peer's detach is answered, the link is over with the answer.
+#[test]
+fn a_close_answers_a_detach() {
+    let (mut script, sender) = Script::sending(1);
+    script.engine.sender(sender).unwrap().send(Bytes::from_static(b"message")).unwrap();
+    script.expect_frame::<Transfer>();
+    script.give(&detach_of(HANDLE));
+    script.engine.sender(sender).unwrap().close(None).unwrap();
+    assert_eq!(script.expect_frame::<Detach>(), close_of(0));
+    let closed = script.expect_some(|event| (event == Event::SenderClosed(sender)).then_some(event));
+    assert_eq!(script.reason(closed).unwrap().cause(), &Cause::Local(None));
+    script.give(&Disposition { settled: false, ..accepted(0) });
+    script.expect_nothing();
+}
+
 /// TRANSPORT-2.6.4-2
 #[test]
 fn a_close_of_ours_is_over_when_the_peer_has_answered() {

@@ -36,6 +36,12 @@ impl Endpoints {
             return Ok(());
         }
         let reason = CloseReason::new(Scope::Link, Cause::Local(error.clone()));
+        if link.state == LinkState::DetachRcvd {
+            // §2.6.6: the peer's detach is not answered yet, and the answer closes.
+            self.link_over(id, reason);
+            self.owe_detach(id, DetachIntent::at_once(true, error));
+            return Ok(());
+        }
         link.detach = Some(Box::new(DetachIntent { closed, error, at_once: false }));
         if let LinkId::Sender(sender) = id {
             self.cut_unfinished(sender, &reason);

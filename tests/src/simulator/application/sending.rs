@@ -95,23 +95,36 @@ impl Application {
             Err(error) => {
                 let limit = sender.remote().and_then(|remote| remote.max_message_size);
                 turn.note(|| format!("send {name} {length} octets: {}", error.reason));
-                let over = turn.cut || self.closed;
-                let Some(sending) = self.senders.get_mut(&id) else { return Ok(()) };
+                check(error.message.payload.len() == length, || "a refused message is altered".to_owned())?;
                 let fits = match error.reason {
-                    SendErrorReason::Blocked => {
-                        sending.awaits_credit = true;
-                        credit == 0
-                    }
-                    SendErrorReason::Unfinished => sending.streaming.is_some(),
                     SendErrorReason::TooLarge => limit.is_some_and(|limit| length as u64 > limit),
                     SendErrorReason::TagInUse => own_tag,
-                    SendErrorReason::SettleMode => true,
-                    SendErrorReason::NotAttached | SendErrorReason::Closed => credit == 0 || over,
-                    _ => false,
+                    reason => self.is_refused_for(reason, turn, id, credit),
                 };
-                check(fits, || format!("a send is refused: {}", error.reason))?;
-                check(error.message.payload.len() == length, || "a refused message is altered".to_owned())
+                check(fits, || format!("a send is refused: {}", error.reason))
             }
+        }
+    }
+
+    /// Whether a sender with such credit may refuse a message for a reason that is not the message's.
+    fn is_refused_for(
+        &mut self,
+        reason: SendErrorReason,
+        turn: &Turn<'_>,
+        id: SenderId,
+        credit: u32,
+    ) -> bool {
+        let over = turn.cut || self.closed;
+        let Some(sending) = self.senders.get_mut(&id) else { return true };
+        match reason {
+            SendErrorReason::Blocked => {
+                sending.awaits_credit = true;
+                credit == 0
+            }
+            SendErrorReason::Unfinished => sending.streaming.is_some(),
+            SendErrorReason::SettleMode => true,
+            SendErrorReason::NotAttached | SendErrorReason::Closed => credit == 0 || over,
+            _ => false,
         }
     }
 
