@@ -63,7 +63,7 @@ impl Driver {
 
     /// The transport failed: the connection is over.
     pub fn on_io_error(&self, error: io::Error) {
-        self.0.with(|state| state.on_io_error(error));
+        self.0.with(|state| state.lose(error));
     }
 
     /// Octets to write, as many as there are for one write. `None`: wait for the writer's waker.
@@ -145,8 +145,14 @@ impl Driver {
 }
 
 impl State {
-    pub(crate) fn on_io_error(&mut self, error: io::Error) {
+    /// Nothing can be read or written any more.
+    pub(crate) fn lose(&mut self, error: io::Error) {
         self.lost = true;
+        self.on_io_error(error);
+    }
+
+    /// The connection is over; what a layer has still to say may be written.
+    pub(crate) fn on_io_error(&mut self, error: io::Error) {
         if self.connection.error().is_none() {
             self.io_error = Some(error.into());
         }

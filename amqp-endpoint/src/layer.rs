@@ -76,7 +76,7 @@ impl Layered {
     }
 
     /// Sees the time, and whether AMQP is over.
-    fn look(&mut self, engine: &Connection, now: Instant) {
+    fn see(&mut self, engine: &Connection, now: Instant) {
         self.begun.get_or_insert(now);
         if self.until.is_none() && engine.is_finished() {
             self.until = Some(now + engine.options().limits.close);
@@ -97,7 +97,7 @@ impl State {
             if layered.established {
                 _ = self.engine.handle_input_buf(&mut layered.plain, now);
             }
-            layered.look(&self.engine, now);
+            layered.see(&self.engine, now);
         }
         if let Err(error) = read {
             self.on_io_error(error);
@@ -110,6 +110,7 @@ impl State {
             Ok(()) => _ = self.engine.handle_eof(now),
             Err(error) => self.on_io_error(error),
         }
+        self.layered.iter_mut().for_each(|layered| layered.see(&self.engine, now));
     }
 
     /// Octets for the socket, through the layer where there is one.
@@ -121,7 +122,7 @@ impl State {
         self.establish();
         loop {
             let layered = self.layered.as_mut()?;
-            layered.look(&self.engine, now);
+            layered.see(&self.engine, now);
             let octets = layered.layer.next_write();
             if octets.is_some() || !layered.established {
                 return octets;
@@ -154,11 +155,11 @@ impl State {
         self.is_timeless = false;
         self.end_patience(now);
         match self.layered.as_ref().and_then(|layered| layered.deadline(&self.engine)) {
-            Some(deadline) if deadline <= now => self.on_io_error(io::ErrorKind::TimedOut.into()),
+            Some(deadline) if deadline <= now => self.lose(io::ErrorKind::TimedOut.into()),
             Some(_) => {}
             None => _ = self.engine.handle_timeout(now),
         }
-        self.layered.iter_mut().for_each(|layered| layered.look(&self.engine, now));
+        self.layered.iter_mut().for_each(|layered| layered.see(&self.engine, now));
     }
 
     /// The engine may begin once it knows what the layer has made of the transport.

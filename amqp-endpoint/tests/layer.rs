@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 
 const HELLO: &[u8] = b"hello!";
 const GOODBYE: u8 = 0xFF;
+const ALERT: &[u8] = b"what?";
 
 /// Greets, then shows every octet with its bits turned.
 #[derive(Default)]
@@ -43,6 +44,7 @@ impl Layer for Turned {
                 return Ok(());
             }
             if wire.split_to(HELLO.len()) != HELLO {
+                self.out.push(Bytes::from_static(ALERT));
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "no hello"));
             }
             self.peer_greeted = true;
@@ -158,6 +160,9 @@ fn what_is_no_layer_loses_the_connection_with_the_layers_error() {
     driver.on_bytes(&mut BytesMut::from(&b"HTTP/1.1 400"[..]), Instant::ORIGIN);
     let error = client.error().expect("over");
     assert!(matches!(&error, Error::Lost { error, .. } if error.to_string() == "no hello"), "{error}");
+    // What the layer still says about it is written, unless nobody reads it.
+    assert!(!driver.is_finished());
+    assert_eq!(driver.next_write(Instant::ORIGIN).as_deref(), Some(ALERT));
     assert!(driver.is_finished());
 }
 

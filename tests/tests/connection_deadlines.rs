@@ -194,3 +194,25 @@ fn a_credential_check_may_take_longer_than_the_handshake_and_not_for_ever() {
     script.advance(ms(1));
     expect_timed_out(&mut script, &Cause::Timeout);
 }
+
+/// The connection is over, and what is left of it nobody reads.
+#[test]
+fn what_is_left_of_a_connection_has_a_deadline() {
+    let mut script = Script::client(client_options().limits(limits()));
+    script.open(&peer_open());
+    let session = script.begin(SessionOptions::default(), &peer_begin());
+    let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver("link"));
+    script.give(&script.grant(0, 20));
+    for _ in 0..20 {
+        script.engine.sender(sender).unwrap().send(Payload::from(vec![0; 10_000])).unwrap();
+    }
+    let first = script.engine.poll_output(script.now()).unwrap();
+    script.give_on(0, &Close::default());
+    assert!(!first.is_empty() && script.engine.poll_output(script.now()).is_some());
+    assert!(script.engine.close_reason().is_some() && !script.engine.is_finished());
+    let deadline = script.engine.poll_timeout().unwrap();
+    assert_eq!(deadline, script.now() + ms(700));
+    _ = script.engine.handle_timeout(deadline);
+    assert!(script.engine.is_finished());
+    assert_eq!(script.engine.poll_timeout(), None);
+}

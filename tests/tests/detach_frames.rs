@@ -54,18 +54,24 @@ fn a_detach_is_answered_in_kind() {
     }
 }
 
-/// TRANSPORT-2.6.4-2: closed by the application before the peer's detach is answered, the link is over with the answer.
+/// TRANSPORT-2.6.4-2, TRANSPORT-2.6.4-4: closed by the application before the peer's detach is answered, the link is detached
+/// as the peer wished, and then attached again to be closed.
 #[test]
-fn a_close_answers_a_detach() {
+fn a_close_follows_the_answer_to_a_detach() {
     let (mut script, sender) = Script::sending(1);
     script.engine.sender(sender).unwrap().send(Bytes::from_static(b"message")).unwrap();
     script.expect_frame::<Transfer>();
     script.give(&detach_of(HANDLE));
     script.engine.sender(sender).unwrap().close(None).unwrap();
+    assert_eq!(script.expect_frame::<Detach>(), detach_of(0));
+    script.expect_frame::<Attach>();
     assert_eq!(script.expect_frame::<Detach>(), close_of(0));
+    script.give(&Disposition { settled: false, ..accepted(0) });
+    script.expect_nothing();
+    script.give(&peer_receiver("engine-1"));
+    script.give(&close_of(HANDLE));
     let closed = script.expect_some(|event| (event == Event::SenderClosed(sender)).then_some(event));
     assert_eq!(script.reason(closed).unwrap().cause(), &Cause::Local(None));
-    script.give(&Disposition { settled: false, ..accepted(0) });
     script.expect_nothing();
 }
 
@@ -381,4 +387,54 @@ fn the_text_of_an_error_is_cut_to_the_peers_frames() {
     let error = detach.error.unwrap();
     assert_eq!(error.condition, ErrorCondition::INTERNAL_ERROR);
     assert!(error.description.unwrap().starts_with("ééé"));
+}
+
+/// TRANSPORT-2.6.4-2: the same where not even our attach was written: nothing that came is left without its answer.
+#[test]
+fn a_close_follows_the_answers_to_an_attach_and_a_detach() {
+    let mut script = Script::opened_server();
+    script.accept_session(&peer_begin(), SessionOptions::default());
+    script.give(&peer_sender("link"));
+    let link = script.expect_some(|event| match event {
+        Event::ReceiverOpening(id) => Some(id),
+        _ => None,
+    });
+    script.engine.receiver(link).unwrap().accept(ReceiverOptions::default()).unwrap();
+    script.give(&detach_of(HANDLE));
+    script.engine.receiver(link).unwrap().close(None).unwrap();
+    for closed in [false, true] {
+        script.expect_frame::<Attach>();
+        assert_eq!(script.expect_frame::<Detach>().closed, closed);
+    }
+    script.expect_nothing();
+}
+
+/// TRANSPORT-2.6.4-10: also where the peer detaches while the messages before it wait.
+#[test]
+fn an_answer_to_a_detach_carries_the_error_of_a_close_that_waits() {
+    let (mut script, session) = Script::begun();
+    let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver("link"));
+    script.give(&Flow { incoming_window: 0, ..script.grant(0, 1) });
+    script.engine.sender(sender).unwrap().send(Bytes::from_static(b"waits")).unwrap();
+    script.engine.sender(sender).unwrap().close(Some(ErrorCondition::NOT_FOUND.into())).unwrap();
+    script.expect_nothing();
+    script.give(&detach_of(HANDLE));
+    script.expect_detach(Some(ErrorCondition::NOT_FOUND));
+}
+
+/// TRANSPORT-2.6.1-13: a close that waits for messages waits no longer once the peer takes none.
+#[test]
+fn a_close_does_not_wait_for_what_nobody_takes() {
+    let (mut script, session) = Script::begun();
+    let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver("link"));
+    script.give(&Flow { incoming_window: 0, ..script.grant(0, 1) });
+    script.engine.sender(sender).unwrap().send(Bytes::from_static(b"waits")).unwrap();
+    script.give(&detach_of(HANDLE));
+    assert!(!script.expect_frame::<Detach>().closed);
+    script.engine.sender(sender).unwrap().attach().unwrap();
+    script.engine.sender(sender).unwrap().close(None).unwrap();
+    script.expect_frame::<Attach>();
+    script.expect_nothing();
+    script.give(&Attach { target: None, ..peer_receiver("engine-1") });
+    script.expect_detach(None);
 }

@@ -234,3 +234,20 @@ fn an_incomplete_delivery_can_be_settled() {
     assert_eq!((view.unsettled(), view.waiting()), (1, 0));
     assert_eq!((script.engine.counters().incoming, script.engine.counters().buffered_input), (1, 0));
 }
+
+/// TRANSPORT-2.6.4-2: a link that is closed tells first of all that was settled on it, however much there is to write.
+#[test]
+fn everything_is_told_before_the_link_is_closed() {
+    const COUNT: u32 = 1500;
+    let error = Error::new(ErrorCondition::NOT_ALLOWED, "x".repeat(100));
+    let rejected = DeliveryState::Rejected(Rejected { error: Some(error.into()) });
+    let (mut script, receiver, keys) = taken(0, COUNT);
+    for (key, state) in keys.iter().zip([rejected, DeliveryState::Released].iter().cycle()) {
+        settle(&mut script, receiver, *key, state.clone());
+    }
+    script.engine.receiver(receiver).unwrap().close(None).unwrap();
+    for id in 0..COUNT {
+        assert_eq!(script.expect_frame::<Disposition>().first, Serial(id));
+    }
+    script.expect_detach(None);
+}

@@ -405,3 +405,20 @@ fn an_answer_that_was_not_asked_for_is_an_error() {
     assert_eq!(view.attach(), Err(StateError::Closed));
     script.expect_detach(None);
 }
+
+/// TRANSPORT-2.4.1-2: an answer that does not fit the peer's frames cannot be left out: the session ends.
+#[test]
+fn an_answer_that_does_not_fit_the_peers_frames_ends_the_session() {
+    let mut script = Script::server(ConnectionOptions::new("engine").accept_connection(true));
+    script.open(&Open { max_frame_size: 512, ..peer_open() });
+    script.accept_session(&peer_begin(), SessionOptions::default());
+    script.give(&peer_sender("link"));
+    let link = script.expect_some(receiver_opening);
+    let long = Source { address: Some("x".repeat(600).into()), ..Source::default() };
+    let options = ReceiverOptions::default().with_source(long).with_target(Target::default());
+    script.engine.receiver(link).unwrap().accept(options).unwrap();
+    script.expect_end(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+    script.give(&End::default());
+    script.take_events();
+    assert_eq!((script.engine.counters().links, script.engine.counters().sessions), (0, 0));
+}

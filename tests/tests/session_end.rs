@@ -13,6 +13,7 @@ use amqp_tests::pair::Pair;
 use amqp_tests::script::{
     CHANNEL, HANDLE, Script, frame, peer_begin, peer_receiver, peer_sender, peer_transfer,
 };
+use bytes::Bytes;
 
 fn error() -> Error {
     Error::new(ErrorCondition::INTERNAL_ERROR, "it broke")
@@ -357,4 +358,27 @@ fn a_transfer_under_way_is_cut_by_the_peers_end() {
     script.expect_event(Event::Outcomes(sender));
     let (_, resolution) = script.engine.sender(sender).unwrap().next_outcome().unwrap();
     assert!(matches!(resolution, Resolution::Unacknowledged(_)), "{resolution:?}");
+}
+
+/// TRANSPORT-2.5.2-1: what waits on a link that is detached, or takes nothing, does not hold up the end.
+#[test]
+fn an_end_does_not_wait_for_what_cannot_be_sent() {
+    for again in [false, true] {
+        let (mut script, session) = Script::begun();
+        let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver("link"));
+        script.give(&Flow { incoming_window: 0, ..script.grant(0, 1) });
+        script.engine.sender(sender).unwrap().send(Bytes::from_static(b"waits")).unwrap();
+        script.give(&Detach { handle: HANDLE, closed: false, error: None });
+        if again {
+            // The answer to the detach is not written yet.
+            script.engine.session(session).unwrap().end(None).unwrap();
+            assert!(!script.expect_frame::<Detach>().closed);
+        } else {
+            assert!(!script.expect_frame::<Detach>().closed);
+            script.engine.session(session).unwrap().end(None).unwrap();
+        }
+        script.expect_end(None);
+        let (_, outcome) = script.engine.sender(sender).unwrap().next_outcome().unwrap();
+        assert!(matches!(outcome, Resolution::Unsent(..)), "{outcome:?}");
+    }
 }

@@ -1,10 +1,14 @@
 //! §2.5.6: what the peer may send.
 #![cfg(test)]
 
-use amqp_core::codec::{Begin, End, ErrorCondition, Flow, Serial};
-use amqp_core::{Cause, Event, Limits, ReceiverId, ReceiverOptions, SessionOptions, Violation};
+use amqp_core::codec::{Attach, Begin, End, ErrorCondition, Flow, Serial};
+use amqp_core::{
+    Cause, Event, Limits, ReceiverId, ReceiverOptions, SenderOptions, SessionOptions, Violation,
+};
 use amqp_tests::pair::client_options;
-use amqp_tests::script::{CHANNEL, Script, frame, peer_begin, peer_open, peer_sender, peer_transfer};
+use amqp_tests::script::{
+    CHANNEL, Script, frame, peer_begin, peer_open, peer_receiver, peer_sender, peer_transfer,
+};
 
 /// A client that takes so many transfer frames ahead, on a link with more than enough credit.
 fn receiving(window: u32) -> (Script, ReceiverId) {
@@ -93,6 +97,28 @@ fn half_of_all_ids_may_be_skipped() {
     }
     script.give_transfer(&peer_transfer(0), b"payload");
     assert_eq!(take(&mut script, receiver), 1);
+}
+
+/// TRANSPORT-2.5.1-7: the begin announces the window, so a peer that said more before it had ours is told nothing twice.
+#[test]
+fn what_is_said_ahead_of_our_begin_costs_no_flow() {
+    let mut script = Script::opened_server();
+    script.give(&peer_begin());
+    script.give(&peer_receiver("link"));
+    script.give(&Flow { next_incoming_id: None, ..script.grant(0, 5) });
+    let session = script.expect_some(|event| match event {
+        Event::SessionOpening(id) => Some(id),
+        _ => None,
+    });
+    let link = script.expect_some(|event| match event {
+        Event::SenderOpening(id) => Some(id),
+        _ => None,
+    });
+    script.engine.session(session).unwrap().accept(SessionOptions::default()).unwrap();
+    script.engine.sender(link).unwrap().accept(SenderOptions::default()).unwrap();
+    script.expect_frame::<Begin>();
+    script.expect_frame::<Attach>();
+    script.expect_nothing();
 }
 
 /// TRANSPORT-2.5.6-5

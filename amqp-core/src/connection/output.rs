@@ -76,7 +76,8 @@ impl Connection {
 
     /// There is or will be something to poll.
     pub(crate) fn has_output(&self) -> bool {
-        let close = self.close.as_ref().is_some_and(|intent| !intent.written && intent.at_once);
+        let open = self.state != ConnectionState::End;
+        let close = self.close.as_ref().is_some_and(|intent| !intent.written && intent.at_once && open);
         self.endpoints.cx.out.len() > 0
             || close
             || (self.writes_frames() && !self.endpoints.cx.ready.is_empty())

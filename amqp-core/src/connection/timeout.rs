@@ -52,15 +52,15 @@ impl Connection {
 
     /// Sets the deadlines that follow from what a door has changed.
     pub(crate) fn after_door(&mut self) {
-        if self.state == ConnectionState::End {
-            return;
-        }
         let (now, limits) = (self.endpoints.cx.now, &self.endpoints.cx.limits);
         let (stall, close) = (now + limits.write_stall, now + limits.close);
         if self.has_output() {
             self.timers.set_if_clear(Timer::WriteStall, stall);
         } else {
             self.timers.clear(Timer::WriteStall);
+        }
+        if self.state == ConnectionState::End {
+            return;
         }
         if self.close.is_some() {
             self.timers.set_if_clear(Timer::Close, close);

@@ -13,6 +13,7 @@ use crate::error::{Cause, CloseReason, Scope};
 use crate::event::{DeliveryKey, Event, LinkId, SenderId, SessionId};
 use crate::link::negotiate::default_outcome;
 use crate::link::sender::{Ending, Resolution, SenderEndpoint};
+use crate::state::LinkState;
 
 impl Endpoints {
     /// §2.7.6: a disposition of the receiver over deliveries that we sent.
@@ -262,6 +263,15 @@ impl Endpoints {
     pub(crate) fn return_too_large(&mut self, id: SenderId) {
         let reason = CloseReason::new(Scope::Link, Cause::Exhausted);
         self.return_waiting(id, &reason, |sender, delivery| exceeds(&sender.link, delivery.octets));
+    }
+
+    /// What waits on a link that carries nothing goes nowhere any more where its session or the connection ends.
+    pub(crate) fn return_stranded(&mut self, id: SenderId, reason: &CloseReason) {
+        let Some(sender) = self.senders.get(id) else { return };
+        let ends = self.closing || self.sessions.get(sender.link.session).is_none_or(|it| it.is_closing());
+        if ends && (sender.link.refused || sender.link.state == LinkState::Detached) {
+            self.return_waiting(id, reason, |_, _| true);
+        }
     }
 
     /// Gives back what waits on a link that was detached. What the detach has cut does not wait.

@@ -81,9 +81,10 @@ impl Endpoints {
         }
         let role = if attach.role == Role::Receiver { Role::Sender } else { Role::Receiver };
         let here = |link: &LinkEndpoint| link.session == session;
-        let leaving = |link: &LinkEndpoint| here(link) && link.state == LinkState::DetachRcvd;
-        if self.find_named(role, &attach.name, leaving).is_some() {
-            self.answer_detach_now(session);
+        // §2.6.4: a detach is answered before the name goes on, on whatever session that is.
+        let leaving = self.find_named(role, &attach.name, |it| it.state == LinkState::DetachRcvd);
+        if let Some(theirs) = leaving.and_then(|id| self.link(id)).map(|link| link.session) {
+            self.write_owed_detaches(theirs);
         }
         if let Some(id) = self.find_named(role, &attach.name, |it| here(it) && it.awaits_attach()) {
             self.describe_link(id, octets)?;
@@ -98,6 +99,10 @@ impl Endpoints {
             return Ok(());
         }
         let waiting = self.vacate(role, &attach.name);
+        if self.sessions.get(session).is_none_or(|session| session.reason.is_some()) {
+            // There was no handle or no room for what was to be said of the name before.
+            return Ok(());
+        }
         let attached = self.on_attach_requested(session, attach, octets);
         if let Some(waiting) = waiting {
             self.queue_up(waiting);
@@ -131,8 +136,13 @@ impl Endpoints {
         link.refused = refuses(&attach);
         link.state.step(LinkStep::ReceiveAttach);
         link.remote = Some(Box::new(attach));
+        if link.refused && link.detach.is_some() {
+            // Our detach may have waited for deliveries that go nowhere now.
+            self.mark_link(id);
+        }
         if let LinkId::Sender(sender) = id {
             self.return_too_large(sender);
+            self.return_stranded(sender, &CloseReason::new(Scope::Link, Cause::Remote(None)));
         }
     }
 
@@ -370,11 +380,17 @@ impl Endpoints {
         false
     }
 
-    /// The peer's handle-max or max-frame-size has no room for what was attached ahead.
+    /// The peer's handle-max or max-frame-size has no room for our attach.
     fn link_over_unattached(&mut self, id: LinkId) {
-        let reason = CloseReason::new(Scope::Link, Cause::Exhausted);
+        let Some(link) = self.link(id) else { return };
+        if link.state != LinkState::AttachSent {
+            // It waits for an answer that cannot be given.
+            self.exhausted(link.session);
+            return;
+        }
         self.take_off_wire(id);
-        self.link_over(id, reason);
+        self.link_over(id, CloseReason::new(Scope::Link, Cause::Exhausted));
+        self.released(id);
     }
 }
 

@@ -29,30 +29,47 @@ impl Endpoints {
             let error = error.unwrap_or_else(|| amqp_codec::ErrorCondition::DETACH_FORCED.into());
             return self.refuse_link(id, error);
         }
-        if link.wants_attach && !link.attached_before && link.handle_in.is_none() {
+        if link.wants_attach && !link.attached_before && link.state == LinkState::AttachSent {
             // Nothing of it is on the wire, from either side.
             self.take_off_wire(id);
             self.link_over(id, CloseReason::new(Scope::Link, Cause::Local(error)));
             return Ok(());
         }
-        let reason = CloseReason::new(Scope::Link, Cause::Local(error.clone()));
         if link.state == LinkState::DetachRcvd {
-            // §2.6.6: the peer's detach is not answered yet, and the answer closes.
-            self.link_over(id, reason);
-            self.owe_detach(id, DetachIntent::at_once(true, error));
-            return Ok(());
+            // §2.6.4: the peer's detach is answered in kind, before there is more to say.
+            let session = link.session;
+            self.write_owed_detaches(session);
         }
-        link.detach = Some(Box::new(DetachIntent { closed, error, at_once: false }));
-        if let LinkId::Sender(sender) = id {
-            self.cut_unfinished(sender, &reason);
-        }
-        if idle {
-            // §2.6.6: a detached link is closed by attaching it again.
-            self.attach_again(id);
-        } else {
-            self.mark_link(id);
-        }
+        self.detach_attached(id, DetachIntent { closed, error, at_once: false });
         Ok(())
+    }
+
+    /// Both have attached, now or before.
+    fn detach_attached(&mut self, id: LinkId, intent: DetachIntent) {
+        let Some(link) = self.link_mut(id).filter(|link| link.reason.is_none()) else { return };
+        match link.state {
+            // Its turn to be answered has not come, nor will it: the answer closes.
+            LinkState::DetachRcvd => self.close_at_once(id, intent.error),
+            // §2.6.6: a detached link is closed by attaching it again.
+            LinkState::Detached => {
+                link.detach = Some(Box::new(intent));
+                self.attach_again(id);
+            }
+            _ => {
+                let reason = CloseReason::new(Scope::Link, Cause::Local(intent.error.clone()));
+                link.detach = Some(Box::new(intent));
+                if let LinkId::Sender(sender) = id {
+                    self.cut_unfinished(sender, &reason);
+                }
+                self.mark_link(id);
+            }
+        }
+    }
+
+    /// The application has closed the link, and what was accepted for sending is not waited for.
+    pub(crate) fn close_at_once(&mut self, id: LinkId, error: Option<Error>) {
+        self.link_over(id, CloseReason::new(Scope::Link, Cause::Local(error.clone())));
+        self.owe_detach(id, DetachIntent::at_once(true, error));
     }
 
     /// §2.6.5: the peer broke a rule of the link: detach with an error, then drop everything until its detach.
@@ -68,8 +85,9 @@ impl Endpoints {
         self.owe_detach(id, DetachIntent::at_once(true, error));
     }
 
-    /// Has a detach written before links say anything more, unless ours is on the wire already, or there is no handle to write it for.
-    pub(crate) fn owe_detach(&mut self, id: LinkId, intent: Box<DetachIntent>) {
+    /// Has a detach written before links say anything more, unless ours is on the wire already, or there is no handle to
+    /// write it for.
+    fn owe_detach(&mut self, id: LinkId, intent: Box<DetachIntent>) {
         let Some(link) = self.link_mut(id) else { return };
         if link.sent_detach.is_some() {
             return;
@@ -80,16 +98,14 @@ impl Endpoints {
             return;
         }
         link.detach = Some(intent);
-        let (session, held) = (link.session, link.held);
-        if let Some(session) = self.sessions.get_mut(session).filter(|_| !held) {
-            session.leaving.push_back(id);
-        }
+        let session = link.session;
+        self.sessions.get_mut(session).into_iter().for_each(|session| session.leaving.push_back(id));
         self.mark_session(session);
     }
 
-    /// The peer goes on with a name before our detach was polled: it is written now, behind those of other links, so that
-    /// frames keep their order.
-    pub(crate) fn answer_detach_now(&mut self, session: SessionId) {
+    /// The peer goes on with a name, or the application with a link, before our detach was polled: it is written now, behind
+    /// those of other links, so that frames keep their order.
+    pub(crate) fn write_owed_detaches(&mut self, session: SessionId) {
         // §2.4.1, §2.4.3, §2.5.2: nothing is written before our open, behind a close, nor on a session behind its end.
         let ended = self.sessions.get(session).is_none_or(|session| session.has_ended());
         if self.opened && !self.closing && !ended && self.write_begin(session) {
@@ -136,9 +152,11 @@ impl Endpoints {
 
     /// Our detach crossed the peer's or was answered by it.
     fn on_detach_answered(&mut self, id: LinkId, ends: bool, detach: Detach) {
+        // Attaching again would take the name from whoever has it now.
+        let named = self.link(id).is_some_and(|link| self.names.contains(&(link.local.name.clone(), id)));
         let Some(link) = self.link_mut(id) else { return };
         let Some(intent) = link.sent_detach.take() else { return };
-        let crossed = !intent.closed && detach.closed;
+        let crossed = !intent.closed && detach.closed && named;
         // One whose name was taken meanwhile is over, and is not attached again.
         if !intent.closed && !ends && link.reason.is_none() {
             self.free_handle(id);
@@ -174,15 +192,17 @@ impl Endpoints {
         let ours = link.detach.take();
         let refused = super::refuses(&link.local);
         let closed = detach.closed || refused || ours.as_ref().is_some_and(|intent| intent.closed);
-        let cause = match (detach.error, ours) {
-            (None, Some(intent)) if intent.closed => Cause::Local(intent.error),
-            (error, _) => Cause::Remote(error),
-        };
+        let closes = ours.as_ref().is_some_and(|intent| intent.closed);
+        let error = ours.and_then(|intent| intent.error);
         if ends || closed {
+            let cause = match detach.error {
+                None if closes => Cause::Local(error.clone()),
+                theirs => Cause::Remote(theirs),
+            };
             self.link_over(id, CloseReason::new(Scope::Link, cause));
         }
         // §2.6.4: answered in kind, and without waiting for what was accepted.
-        self.owe_detach(id, DetachIntent::at_once(closed, None));
+        self.owe_detach(id, DetachIntent::at_once(closed, error));
     }
 
     /// Writes the detach of a link whose attach is on the wire.
@@ -216,7 +236,9 @@ impl Endpoints {
     fn suspended(&mut self, id: LinkId) {
         match id {
             LinkId::Sender(sender) => {
-                self.cut_begun(sender, &CloseReason::new(Scope::Link, Cause::Remote(None)));
+                let reason = CloseReason::new(Scope::Link, Cause::Remote(None));
+                self.cut_begun(sender, &reason);
+                self.return_stranded(sender, &reason);
                 self.senders
                     .get_mut(sender)
                     .into_iter()

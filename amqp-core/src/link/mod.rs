@@ -46,11 +46,11 @@ pub(crate) struct LinkEndpoint {
     pub(crate) attached_before: bool,
     /// In the session's list of links with something to say.
     pub(crate) listed: bool,
-    /// In the session's list of links whose attach waits until the peer's begin is known.
+    /// Its attach waits until the peer's begin is known, in the session's list of those, or until its name is free.
     pub(crate) held: bool,
     /// The peer's attach waits for the application.
     pub(crate) unanswered: bool,
-    /// §2.6.3: the peer's attach has a null terminus on its side, so nothing is carried; in an answer it says that a detach
+    /// §2.6.3: the peer's attach has a null terminus on its side, so we send nothing; in an answer it says that a detach
     /// follows.
     pub(crate) refused: bool,
     /// Set once, when the link is over.

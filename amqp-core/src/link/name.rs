@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use amqp_codec::{Role, Str};
 
 use crate::endpoints::Endpoints;
-use crate::error::{Cause, CloseReason, Exhausted, Scope, Violation};
+use crate::error::{Exhausted, Violation};
 use crate::event::{LinkId, SessionId};
-use crate::link::{DetachIntent, LinkEndpoint};
+use crate::link::LinkEndpoint;
 
 impl Endpoints {
     /// The link's name, once it is sure that there is room for the link.
@@ -77,13 +77,10 @@ impl Endpoints {
         let Some(link) = self.link_mut(id).filter(|link| !link.has_left()) else { return };
         let session = link.session;
         match link.detach.take_if(|intent| intent.closed) {
-            Some(intent) => {
-                self.link_over(id, CloseReason::new(Scope::Link, Cause::Local(intent.error.clone())));
-                self.owe_detach(id, DetachIntent::at_once(true, intent.error));
-            }
+            Some(intent) => self.close_at_once(id, intent.error),
             None => self.link_violation(id, Violation::Stolen),
         }
-        self.answer_detach_now(session);
+        self.write_owed_detaches(session);
     }
 
     /// Makes a new link the one that its name stands for, and has its attach written.

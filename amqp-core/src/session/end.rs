@@ -34,10 +34,10 @@ impl Endpoints {
         }
         self.answer_begin(id);
         let reason = CloseReason::new(Scope::Session, Cause::Local(error.clone()));
-        self.cut_unfinished_of(id, &reason);
         if let Some(session) = self.sessions.get_mut(id) {
             session.end = Some(EndIntent::new(error, false));
         }
+        self.cut_unfinished_of(id, &reason);
         self.mark_session(id);
         Ok(())
     }
@@ -48,6 +48,7 @@ impl Endpoints {
         for link in links {
             if let LinkId::Sender(sender) = link {
                 self.cut_unfinished(sender, reason);
+                self.return_stranded(sender, reason);
             }
         }
     }
@@ -67,12 +68,13 @@ impl Endpoints {
             return;
         }
         let reason = CloseReason::new(Scope::Session, Cause::Violation(violation));
+        // Before those who wait for the names of its links.
+        self.mark_session(id);
         self.links_over(id, &reason);
         self.answer_begin(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.dispositions.clear();
         session.end = Some(EndIntent::new(Some(violation.to_error()), true));
-        self.mark_session(id);
         self.close_session(id, reason);
     }
 

@@ -51,7 +51,7 @@ pub(crate) struct SessionEndpoint {
     pub(crate) talking: VecDeque<LinkId>,
     /// Links whose attach waits until the peer's begin is known.
     pub(crate) held: Vec<LinkId>,
-    /// Links whose detach may be written once their deliveries are.
+    /// Links whose detach is to be written: at once, or once their deliveries are.
     pub(crate) leaving: VecDeque<LinkId>,
     /// Senders with transfers to write, in turn.
     pub(crate) sending: VecDeque<SenderId>,

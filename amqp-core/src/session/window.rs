@@ -14,7 +14,7 @@ pub(crate) struct Window {
     /// The size at which the incoming window is kept.
     size: u32,
     next_incoming_id: TransferNumber,
-    /// Frames that the peer may still send of what was announced: a window that was larger before may be used up.
+    /// Frames that the peer may still send of what was announced last.
     announced: u32,
     initial_outgoing_id: TransferNumber,
     next_outgoing_id: TransferNumber,
@@ -46,7 +46,6 @@ impl Window {
         self.mapped = true;
         self.seen = begin.remote_channel.is_some();
         self.next_incoming_id = begin.next_outgoing_id;
-        self.announced = 0;
         self.remote_incoming_window = begin.incoming_window;
         if ours_written {
             self.open();
@@ -109,7 +108,7 @@ impl Window {
     /// The session's part of a flow frame; with `renew` it announces the whole window again.
     pub(crate) fn flow(&mut self, renew: bool) -> Flow {
         if renew && self.mapped {
-            self.announced = self.announced.max(self.size);
+            self.announced = self.size;
         }
         Flow {
             next_incoming_id: self.mapped.then_some(self.next_incoming_id),

@@ -57,20 +57,23 @@ impl Endpoints {
         wrote
     }
 
-    pub(crate) fn write_dispositions(&mut self, id: SessionId) -> bool {
+    fn write_dispositions(&mut self, id: SessionId) -> bool {
+        let mut wrote = false;
+        while !self.cx.out.is_full() && self.write_next_disposition(id) {
+            wrote = true;
+        }
+        wrote
+    }
+
+    fn write_next_disposition(&mut self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get_mut(id) else { return false };
         let Some(channel) = session.channel_out.filter(|_| session.state != SessionState::Unmapped) else {
             return false;
         };
-        let mut wrote = false;
-        while !self.cx.out.is_full()
-            && let Some(disposition) = session.dispositions.pop()
-        {
-            // It fits: larger states were refused when they were given.
-            self.cx.out.frame(channel, &disposition, u32::MAX);
-            wrote = true;
-        }
-        wrote
+        let Some(disposition) = session.dispositions.pop() else { return false };
+        // It fits: larger states were refused when they were given.
+        self.cx.out.frame(channel, &disposition, u32::MAX);
+        true
     }
 
     fn write_session_flow(&mut self, id: SessionId) -> bool {
@@ -113,11 +116,11 @@ impl Endpoints {
         wrote
     }
 
-    /// Detaches, and before them what is to be said of deliveries and, of a link that never was, its attach.
+    /// Detaches, and before them all that is to be said of deliveries and, of a link that never was, its attach.
     pub(crate) fn write_detaches(&mut self, id: SessionId) -> bool {
         let mut wrote = false;
         while let Some(link) = self.sessions.get_mut(id).and_then(|session| session.leaving.pop_front()) {
-            wrote |= self.write_dispositions(id);
+            while self.write_next_disposition(id) {}
             // A sender with deliveries to write comes back when the last of them is written.
             let waits = match link {
                 LinkId::Sender(sender) => self.senders.get(sender).is_some_and(|sender| sender.must_flush()),
@@ -137,7 +140,8 @@ impl Endpoints {
         let Some(session) = self.sessions.get_mut(id) else { return };
         // A session that ends after what it has to send still takes what comes until then.
         let over = session.reason.is_some() || session.is_discarding();
-        if session.wants_flow || !session.window.is_low() || over {
+        // The begin announces the whole window.
+        if session.wants_flow || !session.window.is_low() || over || !session.begin_written {
             return;
         }
         if self.cx.buffered < self.cx.limits.buffered_input {
