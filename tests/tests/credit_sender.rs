@@ -1,7 +1,7 @@
 //! §2.6.7 at the sending end: what a receiver's flow allows, and what is told of it.
 #![cfg(test)]
 
-use amqp_core::codec::{Attach, ErrorCondition, Flow, Performative, Serial};
+use amqp_core::codec::{Attach, Detach, ErrorCondition, Flow, Performative, Serial};
 use amqp_core::{
     ConnectionOptions, DeliveryKey, Event, Limits, ReceiverOptions, SendErrorReason, SenderId, SenderOptions,
     SessionOptions,
@@ -313,4 +313,23 @@ fn two_senders(limits: Limits, credit: u32) -> (Script, [SenderId; 2]) {
     });
     script.take_events();
     (script, senders)
+}
+
+/// TRANSPORT-2.6.7-1: the peer attaches again and grants before it is answered; what waited goes out behind the answer.
+#[test]
+fn credit_that_comes_before_the_answer_is_used() {
+    let (mut script, session) = Script::begun();
+    let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver("link"));
+    script.give(&Flow { incoming_window: 0, ..script.grant(0, 2) });
+    for _ in 0..2 {
+        send(&mut script, sender).unwrap();
+    }
+    script.give(&Detach { handle: HANDLE, closed: false, error: None });
+    script.rest();
+    script.give(&peer_receiver("engine-1"));
+    script.give(&script.grant(0, 2));
+    script.expect_nothing();
+    script.engine.sender(sender).unwrap().accept(SenderOptions::default()).unwrap();
+    script.expect_frame::<Attach>();
+    assert_eq!(transfers(&mut script), 2);
 }

@@ -365,6 +365,10 @@ impl Endpoints {
             // §2.6.7: a receiver that has not seen this attach counts its credit from here.
             link.local.initial_delivery_count = attach.initial_delivery_count;
             link.attached_before = true;
+            if let LinkId::Sender(sender) = id {
+                // What waits may have had its credit before this.
+                self.mark_sending(sender);
+            }
             return true;
         }
         if mapped {

@@ -1,5 +1,7 @@
 //! What kind of run a seed is: sizes, limits, delays, habits of the applications, and how it ends.
 
+use std::time::Duration;
+
 use amqp_core::codec::Serial;
 use amqp_core::{ConnectionOptions, Limits, SessionOptions};
 
@@ -93,7 +95,8 @@ impl Plan {
 
     /// Options of one side's connection.
     pub(super) fn connection(&self, name: &str, chance: &mut Chance) -> ConnectionOptions {
-        let limits = Limits::default();
+        // Slow wires take their time for what is to be sent before a close; who is still not done by then hangs.
+        let limits = Limits::default().close(Duration::from_secs(600));
         ConnectionOptions::new(name)
             .max_frame_size(chance.pick(&[512_u32, 512, 517, 700, 1024, 5000, 65_536]))
             .channel_max(chance.pick(&[15_u16, 255]))
