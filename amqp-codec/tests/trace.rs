@@ -132,6 +132,7 @@ fn values() {
     }
     let array = Array::new(PrimitiveType::Int, &[1.into(), 2.into()]).unwrap().described_by(symbol("d"));
     assert_eq!(array.to_string(), "@<int>[@:d 1, @:d 2]");
+    assert_eq!(format!("{array:?}"), array.to_string());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! All endpoints of a connection in flat arenas, and how they are found: by id, by channel and handle, by name.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeSet, VecDeque};
 
 use amqp_codec::{Role, Str};
 
@@ -212,9 +212,12 @@ impl Endpoints {
         if let Some(link) = removed {
             self.cx.forget(link.described);
             self.names.remove(&(link.local.name.clone(), id));
+            let senders = &self.senders;
             if let Some(session) = self.sessions.get_mut(link.session) {
                 session.links.remove(&id);
+                forget_gone(&mut session.sending, senders.len(), |id| senders.get(id).is_some());
             }
+            forget_gone(&mut self.cx.blocked, senders.len(), |id| senders.get(id).is_some());
             self.reap_session(link.session);
         }
     }
@@ -226,6 +229,8 @@ impl Endpoints {
         }) {
             let removed = self.sessions.remove(id);
             self.cx.forget(removed.map_or(0, |session| session.described));
+            let sessions = &self.sessions;
+            forget_gone(&mut self.cx.starved, sessions.len(), |id| sessions.get(id).is_some());
         }
     }
 
@@ -238,5 +243,12 @@ impl Endpoints {
         }
         self.cx.ready.clear();
         self.cx.unanswered.clear();
+    }
+}
+
+/// Who comes and goes while nobody takes anything must not make a list grow: cleared where it is much longer than what lives.
+fn forget_gone<T: Copy>(waiting: &mut VecDeque<T>, live: usize, lives: impl Fn(T) -> bool) {
+    if waiting.len() > live.saturating_mul(2).saturating_add(64) {
+        waiting.retain(|id| lives(*id));
     }
 }

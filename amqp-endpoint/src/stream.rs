@@ -150,7 +150,9 @@ impl State {
     /// Output was taken, or the connection is over: whoever waits for room goes on.
     pub(crate) fn offer_room(&mut self) {
         let Self { room, after, engine, connection, .. } = self;
-        let low = engine.buffered_output() <= engine.options().limits.buffered_output / 2;
+        // What waits for a window may never be taken: it leaves the rest to others.
+        let (buffered, most) = (engine.buffered_output(), engine.options().limits.buffered_output);
+        let low = buffered <= most / 2 || (buffered < most && !engine.wants_write());
         if room.len() > 0 && (low || connection.error().is_some()) {
             room.wake_all(after);
         }

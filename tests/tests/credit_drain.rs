@@ -1,11 +1,11 @@
 //! §2.6.7: draining, both ways.
 #![cfg(test)]
 
-use amqp_core::codec::{Flow, Serial};
-use amqp_core::{Event, ReceiverOptions, SenderId, SenderOptions};
+use amqp_core::codec::{Attach, Flow, Serial};
+use amqp_core::{Event, ReceiverOptions, SenderId, SenderOptions, SessionOptions};
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::Pair;
-use amqp_tests::script::{HANDLE, Script, peer_receiver, peer_transfer};
+use amqp_tests::script::{HANDLE, Script, peer_begin, peer_receiver, peer_transfer};
 use bytes::Bytes;
 
 fn send(script: &mut Script, sender: SenderId, messages: u32) {
@@ -261,4 +261,41 @@ fn a_drain_of_a_closing_link_is_not_waited_for() {
     let rest = script.rest();
     let Some(amqp_tests::frames::Unit::Frame(last)) = rest.last() else { unreachable!("{rest:?}") };
     assert!(matches!(last.performative, Some(amqp_core::codec::Performative::Detach(_))), "{rest:?}");
+}
+
+/// TRANSPORT-2.6.7-10: a receiver may leave drain set without credit, and drain what it grants then.
+#[test]
+fn a_drain_is_asked_for_with_each_credit() {
+    let options = SenderOptions::new("node").auto_drain(false);
+    let (mut script, session) = Script::begun();
+    let sender = script.attach_sender(session, options, &peer_receiver("link"));
+    script.give(&drain(&script, 0, 0));
+    script.take_events();
+    for count in [0, 5] {
+        script.give(&drain(&script, count, 5));
+        assert!(script.take_events().contains(&Event::Draining(sender)), "{count}");
+        script.give(&drain(&script, count, 5));
+        assert!(!script.take_events().contains(&Event::Draining(sender)), "{count}");
+        script.engine.sender(sender).unwrap().drained();
+        assert_eq!(script.expect_frame::<Flow>().delivery_count, Some(Serial(count + 5)));
+    }
+}
+
+/// TRANSPORT-2.6.7-10: credit that is drained before the link was even accepted is the application's to use or give back.
+#[test]
+fn a_drain_ahead_of_the_answer_is_asked_for() {
+    let mut script = Script::opened_server();
+    script.accept_session(&peer_begin(), SessionOptions::default());
+    script.give(&peer_receiver("link"));
+    script.give(&drain(&script, 0, 5));
+    let sender = script.expect_some(|event| match event {
+        Event::SenderOpening(id) => Some(id),
+        _ => None,
+    });
+    script.engine.sender(sender).unwrap().accept(SenderOptions::default().auto_drain(false)).unwrap();
+    script.expect_frame::<Attach>();
+    script.expect_nothing();
+    assert!(script.take_events().contains(&Event::Draining(sender)));
+    script.engine.sender(sender).unwrap().drained();
+    assert_eq!(script.expect_frame::<Flow>().link_credit, Some(0));
 }

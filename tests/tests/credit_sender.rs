@@ -1,7 +1,7 @@
 //! §2.6.7 at the sending end: what a receiver's flow allows, and what is told of it.
 #![cfg(test)]
 
-use amqp_core::codec::{Attach, Detach, ErrorCondition, Flow, Performative, Serial};
+use amqp_core::codec::{Attach, Begin, Detach, ErrorCondition, Flow, Open, Performative, Serial};
 use amqp_core::{
     ConnectionOptions, DeliveryKey, Event, Limits, ReceiverOptions, SendErrorReason, SenderId, SenderOptions,
     SessionOptions,
@@ -332,4 +332,44 @@ fn credit_that_comes_before_the_answer_is_used() {
     script.engine.sender(sender).unwrap().accept(SenderOptions::default()).unwrap();
     script.expect_frame::<Attach>();
     assert_eq!(transfers(&mut script), 2);
+}
+
+/// What waits for the window of one session leaves the rest of the room to the senders of others.
+#[test]
+fn a_session_that_stands_still_holds_up_no_other() {
+    let limits = Limits::default().buffered_output(10_000_usize);
+    let mut script = Script::client(ConnectionOptions::new("engine").limits(limits));
+    script.open(&peer_open());
+    let stuck = script.begin(SessionOptions::default(), &Begin { incoming_window: 0, ..peer_begin() });
+    let first = script.attach_sender(stuck, SenderOptions::new("node"), &peer_receiver("link"));
+    script.give(&Flow { incoming_window: 0, ..script.grant(0, 100) });
+    script.engine.sender(first).unwrap().send(Bytes::from_static(&[0; 7000])).unwrap();
+    let session = script.engine.begin(SessionOptions::default()).unwrap();
+    let second = script.engine.session(session).unwrap().attach_sender(SenderOptions::new("node")).unwrap();
+    let (channel, _) = script.expect_on::<Begin>();
+    script.expect_frame::<Attach>();
+    script.give_on(CHANNEL + 1, &Begin { remote_channel: Some(channel), ..peer_begin() });
+    script.give_on(CHANNEL + 1, &peer_receiver("engine-2"));
+    script.give_on(CHANNEL + 1, &script.grant(0, 100));
+    while script.engine.sender(second).unwrap().send(Bytes::from_static(&[0; 1000])).is_ok() {}
+    script.take_events();
+    assert_eq!(transfers(&mut script), 3);
+    assert_eq!(script.take_events(), [Event::Credit(second)]);
+}
+
+/// Who cuts off what was begun makes room, though nothing can be written.
+#[test]
+fn an_abort_makes_room() {
+    let limits = Limits::default().unsettled(1_u32);
+    let mut script = Script::client(ConnectionOptions::new("engine").limits(limits));
+    script.open(&Open { max_frame_size: 512, ..peer_open() });
+    let session = script.begin(SessionOptions::default(), &Begin { incoming_window: 1, ..peer_begin() });
+    let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver("link"));
+    script.give(&Flow { incoming_window: 1, ..script.grant(0, 5) });
+    let key = script.engine.sender(sender).unwrap().send(Bytes::from(vec![0; 100_000])).unwrap();
+    script.expect_transfer();
+    assert_eq!(send(&mut script, sender), Err(SendErrorReason::Blocked));
+    script.take_events();
+    script.engine.sender(sender).unwrap().abort(key).unwrap();
+    assert_eq!(script.take_events(), [Event::Credit(sender)]);
 }

@@ -1,7 +1,7 @@
 //! §2.5.6: what the engine sends.
 #![cfg(test)]
 
-use amqp_core::codec::{Begin, Flow, Open, Payload, Serial, Transfer};
+use amqp_core::codec::{Attach, Begin, Flow, Open, Payload, Serial, Transfer};
 use amqp_core::{Cause, Event, ReceiverOptions, SenderId, SenderOptions, SessionOptions, Violation};
 use amqp_tests::frames::{Frame, Unit};
 use amqp_tests::oracle::Side;
@@ -182,4 +182,34 @@ fn a_session_without_a_window_does_not_hold_others_up() {
     pair.drive();
     assert_eq!(pair.deliveries(&waits).len(), 0);
     assert_eq!(pair.deliveries(&flows).len(), 1);
+}
+
+/// TRANSPORT-2.5.6-6: what the peer's flow says of its window before our begin is not forgotten with it.
+#[test]
+fn a_window_that_comes_before_our_begin_is_used() {
+    let mut script = Script::opened_server();
+    script.give(&Begin { incoming_window: 0, ..peer_begin() });
+    script.give(&Flow { next_incoming_id: None, incoming_window: 100, ..script.flow() });
+    script.give(&peer_receiver("link"));
+    script.give(&Flow { next_incoming_id: None, incoming_window: 100, ..script.grant(0, 5) });
+    let events = script.take_events();
+    for event in events {
+        match event {
+            Event::SessionOpening(id) => {
+                script.engine.session(id).unwrap().accept(SessionOptions::default()).unwrap();
+            }
+            Event::SenderOpening(id) => {
+                script.engine.sender(id).unwrap().accept(SenderOptions::default()).unwrap();
+            }
+            _ => {}
+        }
+    }
+    script.expect_frame::<Begin>();
+    script.expect_frame::<Attach>();
+    let sender = script.expect_some(|event| match event {
+        Event::Credit(id) => Some(id),
+        _ => None,
+    });
+    script.engine.sender(sender).unwrap().send(Payload::from_static(b"message")).unwrap();
+    script.expect_transfer();
 }

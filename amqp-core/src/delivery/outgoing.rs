@@ -332,6 +332,8 @@ impl Endpoints {
                 }
             }
             self.mark_sending(id);
+            self.unblock(id);
+            self.unblock_senders();
             return Ok(None);
         }
         let place = sender.queue.iter().inspect(|_| step()).position(|queued| *queued == key);

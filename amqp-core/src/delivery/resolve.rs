@@ -153,9 +153,8 @@ impl Endpoints {
     /// There is less output than there was: senders that wait for room can go on.
     pub(crate) fn unblock_senders(&mut self) {
         let cx = &self.cx;
-        if cx.blocked.is_empty()
-            || cx.out.len().saturating_add(cx.queued_octets) > cx.limits.buffered_output / 2
-        {
+        // Half of what was written has to be gone, but not what waits for a window: nobody may ever take that.
+        if cx.blocked.is_empty() || cx.output_is_full() || cx.out.len() > cx.limits.buffered_output / 2 {
             return;
         }
         for id in core::mem::take(&mut self.cx.blocked) {
@@ -337,6 +336,8 @@ impl Endpoints {
                 sender.mid_delivery = true;
             }
         }
+        self.unblock(id);
+        self.unblock_senders();
         taken
     }
 

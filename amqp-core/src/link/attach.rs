@@ -221,14 +221,19 @@ impl Endpoints {
         if !again {
             sender.delivery_count = options.initial_delivery_count;
             sender.auto_drain = options.auto_drain;
+            sender.drained = options.auto_drain;
             sender.auto_settle = options.auto_settle;
             sender.retain_unsettled = options.retain_unsettled;
         }
+        // The flow that granted some, or drains it, may have come behind the attach.
+        let asks = sender.drain && !sender.drained && sender.credit > 0 && !again;
         let answer = (!again).then(|| negotiate::sender_answer(&wish, options));
         self.check_address(LinkId::Sender(id), answer.as_ref())?;
         self.answer(LinkId::Sender(id), answer)?;
-        // The flow that granted some may have come behind the attach.
         self.offer_credit(id);
+        if asks {
+            self.cx.event(Event::Draining(id));
+        }
         Ok(())
     }
 

@@ -62,10 +62,10 @@ impl Endpoints {
         let in_flight =
             sender.delivery_count.distance_from(counted).and_then(|behind| u32::try_from(behind).ok());
         let in_flight = in_flight.ok_or(Violation::DeliveryCount)?;
+        let asked = sender.drain && !sender.drained && sender.credit > 0;
         if let Some(credit) = flow.link_credit {
             sender.credit = credit.saturating_sub(in_flight);
         }
-        let asked = sender.drain && !sender.drained;
         sender.drain = flow.drain;
         sender.drained = sender.auto_drain;
         let (credit, waiting, drain) = (sender.credit, !sender.queue.is_empty(), sender.drain);

@@ -10,7 +10,6 @@ use crate::endpoints::Endpoints;
 use crate::error::{Cause, CloseReason, Exhausted, Scope, StateError, Violation};
 use crate::event::{Event, SessionId};
 use crate::options::SessionOptions;
-use crate::session::window::Window;
 use crate::session::{SessionEndpoint, begin_of};
 use crate::state::{SessionState, SessionStep};
 
@@ -130,10 +129,7 @@ impl Endpoints {
         session.channel_out = Some(channel);
         session.state.step(SessionStep::SendBegin);
         session.outgoing = DeliveryIndex::new(options.next_delivery_id);
-        session.window = Window::new(&options);
-        if let Some(begin) = &session.remote {
-            session.window.on_begin(begin, false);
-        }
+        session.window.answer(&options);
         *session.local = Begin { remote_channel: Some(channel_in), ..begin_of(options) };
         self.take_channel(channel, id);
         self.mark_session(id);

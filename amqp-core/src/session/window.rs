@@ -41,6 +41,17 @@ impl Window {
         }
     }
 
+    /// The peer has begun, and perhaps said more by flows: ours answers.
+    pub(crate) fn answer(&mut self, options: &SessionOptions) {
+        *self = Self {
+            next_incoming_id: self.next_incoming_id,
+            remote_incoming_window: self.remote_incoming_window,
+            mapped: self.mapped,
+            seen: self.seen,
+            ..Self::new(options)
+        };
+    }
+
     /// The peer's begin. Its transfers are let in once ours is on the wire.
     pub(crate) fn on_begin(&mut self, begin: &Begin, ours_written: bool) {
         self.mapped = true;

@@ -1,10 +1,12 @@
 //! What octets make an engine ask of the heap.
 
 use amqp_core::codec::{
-    Attach, Detach, Disposition, End, Role, SaslMechanisms, Serial, Symbol, encode_sasl_frame,
+    Attach, Begin, Detach, Disposition, End, Flow, Payload, Role, SaslMechanisms, Serial, Symbol,
+    encode_sasl_frame,
 };
+use amqp_core::{ConnectionOptions, Event, Limits, SenderOptions, SessionOptions};
 use amqp_tests::oracle::Side;
-use amqp_tests::script::{frame, peer_begin, peer_sender};
+use amqp_tests::script::{Script, frame, peer_begin, peer_open, peer_receiver, peer_sender};
 use bytes::BytesMut;
 
 use crate::rows;
@@ -77,6 +79,52 @@ pub(crate) fn what_comes_and_goes_leaves_nothing() {
         assert!(held < 1024, "{start}: {held} for 4000 rounds");
         assert!(stage.script.engine.close_reason().is_none());
     }
+}
+
+/// Also where the output stays full, because the window of another session is shut: who waits for room and leaves is forgotten.
+#[test]
+pub(crate) fn who_waits_for_room_and_leaves_leaves_nothing() {
+    let limits = Limits::default().buffered_output(10_000_usize);
+    let options = ConnectionOptions::new("engine").accept_connection(true).limits(limits);
+    let mut script = Script::server(options.accept_sessions(SessionOptions::default())).unjudged();
+    script.open(&peer_open());
+    script.give(&Begin { incoming_window: 0, ..peer_begin() });
+    script.give(&peer_receiver("stuck"));
+    script.give(&Flow { incoming_window: 0, ..script.grant(0, 10) });
+    let opening = |event| match event {
+        Event::SenderOpening(id) => Some(id),
+        _ => None,
+    };
+    let stuck = script.expect_some(opening);
+    script.engine.sender(stuck).unwrap().accept(SenderOptions::default()).unwrap();
+    script.rest();
+    script.engine.sender(stuck).unwrap().send(Payload::from(vec![0; 10_000])).unwrap();
+    script.give_on(0, &peer_begin());
+    script.rest();
+    script.take_events();
+
+    let attach = frame(0, &Attach { handle: 0, ..peer_receiver("visitor") }, &[]);
+    let flow = frame(0, &Flow { handle: Some(0), ..script.grant(0, 5) }, &[]);
+    let detach = frame(0, &Detach { handle: 0, closed: true, error: None }, &[]);
+    let (now, engine) = (script.now(), &mut script.engine);
+    let mut run = |rounds: u32| {
+        for _ in 0..rounds {
+            _ = engine.handle_input(&[&attach[..], &flow].concat(), now);
+            while let Some(event) = engine.poll_event() {
+                if let Some(visitor) = opening(event) {
+                    engine.sender(visitor).unwrap().accept(SenderOptions::default()).unwrap();
+                }
+            }
+            while engine.poll_output(now).is_some() {}
+            _ = engine.handle_input(&detach, now);
+            while engine.poll_event().is_some() {}
+            while engine.poll_output(now).is_some() {}
+        }
+    };
+    run(1000);
+    let (_, held) = charge(|| run(10_000));
+    assert!(held < 1024, "{held} for 10000 rounds");
+    assert_eq!((engine.counters().links, engine.close_reason().is_none()), (1, true));
 }
 
 /// Before anybody is authenticated, names are not kept.
