@@ -47,7 +47,7 @@ fn the_delivery_count_begins_where_the_sender_says_and_wraps() {
 #[test]
 fn a_message_of_many_frames_is_counted_once() {
     let mut script = Script::client(ConnectionOptions::new("engine"));
-    script.open(&amqp_core::codec::Open { max_frame_size: 512, ..peer_open() });
+    script.open(&Open { max_frame_size: 512, ..peer_open() });
     let session = script.begin(SessionOptions::default(), &peer_begin());
     let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver(""));
     script.give(&script.grant(0, 3));
@@ -115,8 +115,8 @@ fn credit_is_reserved_when_a_message_is_accepted() {
 #[test]
 fn a_message_that_was_begun_goes_on_when_credit_is_taken_back() {
     let mut script = Script::client(ConnectionOptions::new("engine"));
-    script.open(&amqp_core::codec::Open { max_frame_size: 512, ..peer_open() });
-    let peer = amqp_core::codec::Begin { incoming_window: 1, ..peer_begin() };
+    script.open(&Open { max_frame_size: 512, ..peer_open() });
+    let peer = Begin { incoming_window: 1, ..peer_begin() };
     let session = script.begin(SessionOptions::default(), &peer);
     let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver(""));
     script.give(&Flow { incoming_window: 1, ..script.grant(0, 2) });

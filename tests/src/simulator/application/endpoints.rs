@@ -43,7 +43,7 @@ impl Application {
         let made = view.attach_sender(options);
         turn.note(|| format!("attach sender {name} on {session:?}: {made:?}"));
         match made {
-            Ok(id) => drop(self.senders.insert(id, Sending::new(name, auto_settle))),
+            Ok(id) => drop(self.senders.insert(id, Sending::new(name, Some(auto_settle)))),
             Err(Exhausted::Name) => return Err(format!("the name {name} is taken")),
             Err(_) => {}
         }
@@ -81,7 +81,11 @@ impl Application {
         let error = || Error::new(ErrorCondition::NOT_ALLOWED, "not today");
         let answered = match question {
             Question::Open => turn.engine.accept(turn.plan.connection("late", turn.chance)),
-            Question::Session(id) if refuses => view(turn.engine.session(id))?.refuse(error()),
+            Question::Session(id) if refuses => {
+                // Links on it may have been accepted already.
+                self.leave(turn, Some(id));
+                view(turn.engine.session(id))?.refuse(error())
+            }
             Question::Session(id) => {
                 let options = turn.plan.session(turn.chance);
                 let answered = view(turn.engine.session(id))?.accept(options);
@@ -116,7 +120,8 @@ impl Application {
             && answered.is_ok()
         {
             (sending.attached, sending.detached, sending.awaits_credit) = (true, false, true);
-            sending.auto_settle = auto_settle;
+            // What attaches again stays as it was.
+            sending.auto_settle.get_or_insert(auto_settle);
         }
         Ok(answered)
     }

@@ -82,7 +82,7 @@ impl Application {
         self.alive(Endpoint::Sender(id), event)?;
         let view = turn.engine.sender(id).map_err(|gone| format!("{id:?}: {gone}"))?;
         let name = view.name().to_owned();
-        let sending = self.senders.entry(id).or_insert_with(|| Sending::new(name, true));
+        let sending = self.senders.entry(id).or_insert_with(|| Sending::new(name, None));
         (sending.attached, sending.awaits_credit) = (event == Event::SenderOpened(id), true);
         if event == Event::SenderOpening(id) {
             self.questions.push_back(Question::Sender(id));

@@ -24,7 +24,8 @@ pub(in crate::simulator) struct Sending {
     /// A send was refused as blocked, or none was tried, and no event has said since that it is worth trying.
     pub(super) awaits_credit: bool,
     pub(super) has_outcomes: bool,
-    pub(super) auto_settle: bool,
+    /// Once it was said.
+    pub(super) auto_settle: Option<bool>,
     /// A message that was started and not finished.
     pub(super) streaming: Option<DeliveryKey>,
     /// Deliveries without an outcome.
@@ -34,7 +35,7 @@ pub(in crate::simulator) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(name: String, auto_settle: bool) -> Self {
+    pub(super) fn new(name: String, auto_settle: Option<bool>) -> Self {
         Self { name, auto_settle, ..Self::default() }
     }
 }
@@ -263,7 +264,7 @@ impl Application {
             check(sending.has_outcomes, || "an outcome without an event".to_owned())?;
             turn.ledger.resolved(turn.side, key, &resolution)?;
             sending.open.remove(&key);
-            if !sending.auto_settle && !sending.over {
+            if sending.auto_settle == Some(false) && !sending.over {
                 sending.to_settle.push(key);
             }
         }
