@@ -125,8 +125,8 @@ impl Receiver<'_> {
         self.endpoints.stop(self.id);
     }
 
-    /// Asks the sender to use up the credit it has, or give it back:
-    /// [`Event::Drained`](crate::Event::Drained) follows. A link whose mode grants by itself goes on granting then.
+    /// Asks the sender to use up the credit it has, or give it back: [`Event::Drained`](crate::Event::Drained) follows,
+    /// unless [`Receiver::grant`] takes the wish back. A link whose mode grants by itself goes on granting then.
     pub fn drain(&mut self) {
         self.endpoints.drain(self.id);
     }
