@@ -180,6 +180,12 @@ impl fmt::Display for Violation {
     }
 }
 
+/// What is kept of an error of the peer where there is no room for all of it: its condition, where that is a short symbol.
+pub(crate) fn essence(error: Error) -> Error {
+    let short = error.condition.as_str().len() <= usize::from(u8::MAX);
+    Error::from(if short { error.condition } else { ErrorCondition::default() })
+}
+
 /// What ended an endpoint.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

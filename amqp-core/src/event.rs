@@ -45,8 +45,8 @@ impl LinkId {
 
 /// Something that the application may want to look at.
 ///
-/// Events keep the order of the wire. The three that can repeat (`Credit`, `Outcomes`, `Deliveries`) stand in the
-/// queue at most once for a link at any time.
+/// Events keep the order of the wire. The four that can repeat (`Credit`, `Outcomes`, `Deliveries`, `Updates`) stand
+/// in the queue at most once for a link at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {

@@ -95,6 +95,7 @@ impl Output {
     }
 
     pub(crate) fn sasl(&mut self, frame: &(impl Encode + Display)) {
+        self.frames = self.frames.wrapping_add(1);
         if let Some(trace) = &mut self.trace {
             trace.sasl(Direction::Out, frame);
         }

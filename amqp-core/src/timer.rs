@@ -21,20 +21,23 @@ pub(crate) enum Timer {
     Answer,
 }
 
-const TIMERS: [Timer; 7] = [
-    Timer::Handshake,
-    Timer::LocalIdle,
-    Timer::Heartbeat,
-    Timer::FrameAssembly,
-    Timer::WriteStall,
-    Timer::Close,
-    Timer::Answer,
-];
+impl Timer {
+    /// All, in the order in which those that are due at once are met.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Handshake,
+        Self::LocalIdle,
+        Self::Heartbeat,
+        Self::FrameAssembly,
+        Self::WriteStall,
+        Self::Close,
+        Self::Answer,
+    ];
+}
 
 /// One optional deadline for each [`Timer`].
 #[derive(Debug, Default)]
 pub(crate) struct TimerTable {
-    deadlines: [Option<Instant>; TIMERS.len()],
+    deadlines: [Option<Instant>; Timer::ALL.len()],
 }
 
 impl TimerTable {
@@ -66,11 +69,14 @@ impl TimerTable {
         self.deadlines.iter().flatten().min().copied()
     }
 
-    /// Takes out one deadline that has passed, in the order of [`Timer`].
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<Timer> {
-        let due = TIMERS.into_iter().find(|timer| self.at(*timer).is_some_and(|at| at <= now))?;
-        self.clear(due);
-        Some(due)
+    /// Takes out a deadline that has passed; false where it has not.
+    pub(crate) fn expire(&mut self, timer: Timer, now: Instant) -> bool {
+        self.at(timer).is_some_and(|at| at <= now) && self.take(timer).is_some()
+    }
+
+    /// Takes out a deadline.
+    pub(crate) fn take(&mut self, timer: Timer) -> Option<Instant> {
+        self.deadlines.get_mut(timer as usize)?.take()
     }
 
     fn put(&mut self, timer: Timer, at: Option<Instant>) {

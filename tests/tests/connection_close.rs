@@ -6,7 +6,7 @@ use std::time::Duration;
 use amqp_core::codec::{Begin, Close, Detach, Error, ErrorCondition, Open, ProtocolHeader};
 use amqp_core::{
     Cause, CloseReason, ConnectionOptions, ConnectionState, Event, Exhausted, Limits, Scope, SenderOptions,
-    SessionOptions,
+    SessionOptions, Violation,
 };
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::{Pair, client_options, server_options};
@@ -313,4 +313,38 @@ fn a_close_ends_sessions_that_were_begun_and_not_answered() {
     script.give_on(0, &Close::default());
     script.expect_eof();
     assert_eq!(script.take_events(), [Event::SessionEnded(session), Event::Closed]);
+}
+
+/// The peer hears what it did wrong, also where it closed behind it.
+#[test]
+fn an_error_is_told_in_the_answer_to_a_close() {
+    let mut script = Script::opened_server();
+    script.give_on(0, &peer_open());
+    script.give_on(0, &Close::default());
+    script.expect_close(Some(ErrorCondition::NOT_ALLOWED));
+    script.expect_eof();
+    assert_eq!(script.engine.close_reason().unwrap().cause(), &Cause::Violation(Violation::OpenedTwice));
+}
+
+/// TRANSPORT-2.4.3-6: also where our close went ahead of the peer's header.
+#[test]
+fn everything_is_dropped_behind_a_close_with_an_error_that_was_pipelined() {
+    let mut script = Script::client(client_options());
+    script.expect_header(ProtocolHeader::AMQP);
+    script.expect_frame::<Open>();
+    script.engine.close(Some(error()));
+    script.expect_close(Some(error().condition));
+    assert_eq!(script.engine.state(), ConnectionState::OcPipe);
+    script.give_header(ProtocolHeader::AMQP);
+    script.give_on(0, &peer_open());
+    assert_eq!(script.engine.state(), ConnectionState::CloseSent);
+    script.give(&peer_begin());
+    // Larger than what may come before an open.
+    script.give_with(CHANNEL, &peer_transfer(0), &[0; 10_000]);
+    script.expect_nothing();
+    assert_eq!(script.take_events(), []);
+    script.give_on(0, &Close::default());
+    script.expect_event(Event::Closed);
+    script.expect_eof();
+    assert_eq!(script.engine.close_reason().unwrap().cause(), &Cause::Local(Some(error())));
 }

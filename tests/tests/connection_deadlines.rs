@@ -3,13 +3,18 @@
 
 use std::time::Duration;
 
-use amqp_core::codec::{Begin, Close, ErrorCondition, Flow, Payload, ProtocolHeader, SaslMechanisms, Symbol};
+use amqp_core::codec::{
+    Attach, Begin, Close, Detach, ErrorCondition, Flow, Payload, ProtocolHeader, SaslInit, SaslMechanisms,
+    Symbol,
+};
 use amqp_core::{
-    Cause, ConnectionOptions, Credentials, Event, Instant, Limits, Resolution, SaslServer, SenderOptions,
-    SessionOptions, Violation,
+    Cause, ConnectionOptions, Credentials, Event, Instant, Limits, ReceiverOptions, Resolution, SaslAnswer,
+    SaslServer, SenderOptions, SessionOptions, Violation,
 };
 use amqp_tests::pair::{client_options, server_options};
-use amqp_tests::script::{CHANNEL, Script, frame, peer_begin, peer_open, peer_receiver};
+use amqp_tests::script::{
+    CHANNEL, HANDLE, Script, frame, peer_begin, peer_open, peer_receiver, peer_sender, peer_transfer,
+};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -187,7 +192,7 @@ fn a_credential_check_may_take_longer_than_the_handshake_and_not_for_ever() {
     script.give_header(ProtocolHeader::SASL);
     script.rest();
     let mechanism = Symbol::from_static("EXTERNAL");
-    script.give_sasl(&amqp_core::codec::SaslInit { mechanism, ..Default::default() });
+    script.give_sasl(&SaslInit { mechanism, ..Default::default() });
     script.expect_event(Event::Authenticate);
     script.advance(ms(2999));
     assert!(script.engine.close_reason().is_none());
@@ -215,4 +220,122 @@ fn what_is_left_of_a_connection_has_a_deadline() {
     _ = script.engine.handle_timeout(deadline);
     assert!(script.engine.is_finished());
     assert_eq!(script.engine.poll_timeout(), None);
+}
+
+fn checked(limits: Limits) -> (Script, SaslInit) {
+    let sasl = SaslServer::new([Symbol::from_static("EXTERNAL")]);
+    let mut script = Script::server(server_options().limits(limits).sasl(sasl));
+    script.give_header(ProtocolHeader::SASL);
+    script.rest();
+    (script, SaslInit { mechanism: Symbol::from_static("EXTERNAL"), ..SaslInit::default() })
+}
+
+/// What the application takes for its check is not the peer's: that has what is left of its own time.
+#[test]
+fn the_handshake_goes_on_behind_a_check() {
+    for (check, accepted) in [(900, true), (900, false), (2800, true), (2800, false)] {
+        let (mut script, init) = checked(limits());
+        script.advance(ms(100));
+        script.give_sasl(&init);
+        script.advance(ms(check));
+        script.engine.authenticate(SaslAnswer::Accept(None)).unwrap();
+        script.expect_sasl();
+        script.advance(ms(899));
+        assert!(script.engine.close_reason().is_none());
+        if accepted {
+            script.open(&peer_open());
+            script.advance(ms(5000));
+            assert!(script.engine.close_reason().is_none());
+        } else {
+            script.advance(ms(1));
+            expect_timed_out(&mut script, &Cause::Timeout);
+        }
+    }
+}
+
+/// The time of what was kept during a check begins when it is read.
+#[test]
+fn what_is_kept_during_a_check_has_all_its_time() {
+    let (mut script, init) = checked(limits().handshake(Duration::from_secs(10)));
+    let (mut octets, mut whole) = (bytes::BytesMut::new(), ProtocolHeader::AMQP.to_bytes().to_vec());
+    amqp_core::codec::encode_sasl_frame(&mut octets, &init);
+    whole.extend(frame(0, &peer_open(), &[]));
+    whole.extend(frame(CHANNEL, &peer_begin(), &[]));
+    whole.extend([0, 0, 0]);
+    octets.extend(&whole);
+    script.give_octets(&octets);
+    script.set_time(Instant::from_millis(1900));
+    script.engine.authenticate(SaslAnswer::Accept(None)).unwrap();
+    script.rest();
+    assert_eq!(script.engine.poll_timeout(), Some(Instant::from_millis(1900 + 300)), "the frame that is cut");
+    script.give_octets(&[8, 2, 0, 0, 0]);
+    assert_eq!(script.engine.poll_timeout(), Some(Instant::from_millis(1900 + 2000)), "the session's answer");
+}
+
+/// A question that is taken back and asked again is another one.
+#[test]
+fn a_link_that_asks_again_has_all_its_time() {
+    let mut script = Script::server(server_options().limits(limits().answer(Duration::from_secs(60))));
+    script.open(&peer_open());
+    script.accept_session(&peer_begin(), SessionOptions::default());
+    script.give(&Attach { handle: 0, ..peer_sender("first") });
+    script.advance(Duration::from_secs(1));
+    script.give(&peer_sender("again"));
+    let id = script
+        .take_events()
+        .into_iter()
+        .filter_map(|event| if let Event::ReceiverOpening(id) = event { Some(id) } else { None })
+        .next_back()
+        .unwrap();
+    script.advance(Duration::from_secs(1));
+    script.engine.receiver(id).unwrap().accept(ReceiverOptions::default()).unwrap();
+    script.expect_frame::<Attach>();
+    script.rest();
+    script.give(&Detach { handle: HANDLE, ..Detach::default() });
+    script.expect_frame::<Detach>();
+    script.advance(Duration::from_secs(48));
+    script.give(&peer_sender("again"));
+    script.advance(Duration::from_secs(10));
+    script.expect_frame::<Attach>();
+    script.expect_detach(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+    script.advance(Duration::from_millis(49_999));
+    script.expect_nothing();
+    script.advance(ms(1));
+    script.expect_frame::<Attach>();
+    script.expect_detach(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+}
+
+/// Nobody needs to know more than `wants_write` to have the deadline of a close.
+#[test]
+fn a_close_that_waits_wants_to_be_told_the_time() {
+    let mut script = Script::client(client_options().limits(limits()));
+    script.open(&peer_open());
+    let session = script.begin(SessionOptions::default(), &peer_begin());
+    let sender = script.attach_sender(session, SenderOptions::new("node"), &peer_receiver("link"));
+    script.give(&Flow { incoming_window: 0, ..script.grant(0, 1) });
+    script.engine.sender(sender).unwrap().send(Payload::from_static(b"message")).unwrap();
+    script.rest();
+    script.engine.close(None);
+    assert!(script.engine.wants_write());
+    script.expect_nothing();
+    assert!(!script.engine.wants_write());
+    assert_eq!(script.engine.poll_timeout(), Some(script.now() + ms(500)));
+}
+
+/// A frame that may take no time and is not read now is due at once, over and over: it is met once a call.
+#[test]
+fn a_deadline_of_no_time_is_met_once_a_call() {
+    let limits = limits().frame_assembly(Duration::ZERO).buffered_input(7_usize);
+    let mut script = Script::client(client_options().limits(limits));
+    script.open(&peer_open());
+    let session = script.begin(SessionOptions::default(), &peer_begin());
+    let options = ReceiverOptions::new("node").prefetch(5);
+    script.attach_receiver(session, options, &peer_sender("link"));
+    script.rest();
+    let mut octets = frame(CHANNEL, &peer_transfer(0), b"payload");
+    octets.extend([0, 0, 0]);
+    script.give_octets(&octets);
+    assert!(!script.engine.wants_read());
+    _ = script.engine.handle_timeout(script.now());
+    assert!(script.engine.close_reason().is_none());
 }

@@ -317,3 +317,49 @@ fn time_outs_begin_with_the_peers_open() {
     script.give_on(0, &Open { idle_time_out: Some(1000), ..peer_open() });
     assert_eq!(script.engine.poll_timeout(), at(1200));
 }
+
+/// TRANSPORT-2.4.5-1: the time begins with the open that announces it, not when the engine was last told the time.
+#[test]
+fn the_time_out_begins_when_it_is_announced() {
+    let options = || ConnectionOptions::new("engine").idle_time_out(ms(2000));
+    let mut script = Script::server(options());
+    script.exchange_headers();
+    script.give_on(0, &Open { idle_time_out: Some(1000), ..peer_open() });
+    script.set_time(Instant::from_millis(3000));
+    script.engine.accept(options()).unwrap();
+    script.expect_frame::<Open>();
+    // Our heartbeat, and then the peer's deadline.
+    assert_eq!(script.engine.poll_timeout(), at(3500));
+    script.advance(ms(1999));
+    assert!(script.engine.close_reason().is_none());
+    script.advance(ms(1));
+    assert_eq!(script.engine.close_reason().unwrap().cause(), &Cause::Violation(Violation::Idle));
+}
+
+/// TRANSPORT-2.4.5-1: nobody keeps a time-out that it was not told.
+#[test]
+fn a_peer_may_be_silent_before_our_open() {
+    let options = || ConnectionOptions::new("engine").idle_time_out(ms(1000));
+    let mut script = Script::server(options());
+    script.exchange_headers();
+    script.give_on(0, &peer_open());
+    script.give(&peer_begin());
+    script.advance(ms(5000));
+    assert!(script.engine.close_reason().is_none());
+    script.engine.accept(options()).unwrap();
+    script.expect_frame::<Open>();
+    script.advance(ms(999));
+    script.expect_nothing();
+    script.advance(ms(1));
+    script.expect_close(Some(ErrorCondition::RESOURCE_LIMIT_EXCEEDED));
+}
+
+/// The last stamp of all is due at once, over and over: it is met once a call.
+#[test]
+fn the_end_of_time_is_met_once_a_call() {
+    let mut script = idle(Some(ms(1000)), Some(1000)).unjudged();
+    let end = Instant::new(Duration::MAX);
+    script.engine.handle_timeout(end).for_each(drop);
+    script.engine.handle_timeout(end).for_each(drop);
+    assert!(script.engine.close_reason().is_some());
+}

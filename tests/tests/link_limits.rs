@@ -168,7 +168,7 @@ fn buffered_output() {
 
 /// Answers of the engine itself count as output: who makes it answer and does not read is not read any more.
 #[test]
-fn buffered_output_of_answers_stops_reading() {
+fn answers_are_encoded_when_they_are_polled() {
     let (mut script, _) = begun(Limits::default().buffered_output(2000_usize));
     let mut attaches = 0;
     let peer = |number: u32| Attach { handle: number, name: number.to_string().into(), ..peer_sender("") };

@@ -110,7 +110,7 @@ fn a_session_that_ends_has_no_credit() {
 fn a_close_before_our_open_is_answered_with_both() {
     let mut script = Script::server(ConnectionOptions::new("server"));
     script.exchange_headers();
-    script.give(&peer_open());
+    script.give_on(0, &peer_open());
     script.give(&Close::default());
     script.expect_frame::<Open>();
     script.expect_close(None);

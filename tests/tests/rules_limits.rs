@@ -162,7 +162,7 @@ fn descriptions_of_the_peer_are_bounded() {
     script.expect_some(|event| matches!(event, Event::ReceiverOpening(_)).then_some(()));
 }
 
-/// What the peer says when it ends something is kept until the application reads it.
+/// What the peer says when it ends something is kept until the application reads it, as far as there is room.
 #[test]
 fn errors_that_are_not_read_are_descriptions() {
     let mut script = server(Limits::default().descriptions(10_000_usize)).unjudged();
@@ -175,10 +175,15 @@ fn errors_that_are_not_read_are_descriptions() {
         _ = script.engine.handle_input(&frame(CHANNEL, &attach, b""), now);
         let detach = Detach { handle, closed: true, error: Some(error.clone()) };
         _ = script.engine.handle_input(&frame(CHANNEL, &detach, b""), now);
-        let units = script.rest();
-        let ended = units.iter().any(|unit| format!("{unit:?}").contains("resource-limit-exceeded"));
-        assert_eq!(ended, handle == 3, "{handle}: {units:?}");
+        script.expect_frame::<Attach>();
+        script.expect_detach(None);
+        script.expect_nothing();
     }
+    let closed = script.take_events().into_iter().filter(|event| matches!(event, Event::SenderClosed(_)));
+    let reasons: Vec<_> = closed.map(|event| script.reason(event).unwrap().cause().clone()).collect();
+    let bare = Cause::Remote(Some(ErrorCondition::INTERNAL_ERROR.into()));
+    let whole = Cause::Remote(Some(error));
+    assert_eq!(reasons, [whole.clone(), whole.clone(), whole, bare]);
 }
 
 /// A link that the peer attaches again is described once.
@@ -317,4 +322,22 @@ fn the_limit_of_a_frame_changes_with_the_open() {
     script.give_octets(&octets[..8]);
     let Close { error } = script.expect_frame();
     assert_eq!(error.unwrap().condition, ErrorCondition::FRAMING_ERROR);
+}
+
+/// A session that the peer ends politely is no reason to lose the connection: of its error the condition is kept.
+#[test]
+fn an_end_that_says_too_much_is_an_end() {
+    for (condition, kept) in
+        [("some:condition".to_owned(), "some:condition"), ("x".repeat(300), "amqp:internal-error")]
+    {
+        let mut script = server(Limits::default().descriptions(200_usize));
+        let session = script.accept_session(&peer_begin(), SessionOptions::default());
+        let error = Error::new(ErrorCondition::new(&condition).unwrap(), "x".repeat(200));
+        script.give(&End { error: Some(error) });
+        script.expect_end(None);
+        let reason = script.reason(Event::SessionEnded(session)).unwrap();
+        let error = Error::from(ErrorCondition::new(kept).unwrap());
+        assert_eq!(reason.cause(), &Cause::Remote(Some(error)));
+        assert!(script.engine.close_reason().is_none());
+    }
 }

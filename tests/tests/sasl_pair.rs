@@ -90,3 +90,14 @@ fn messages_flow_behind_the_layer() {
     assert_eq!(deliveries.len(), 1);
     pair.finish();
 }
+
+/// What one end counts as written the other counts as arrived, SASL frames too.
+#[test]
+fn frames_are_counted_alike_on_both_ends() {
+    let pair = Pair::opened_with(
+        client_options().credentials(Credentials::Anonymous),
+        server_options().sasl(SaslServer::new([Symbol::from_static("ANONYMOUS")])),
+    );
+    let (client, server) = (pair.client.counters(), pair.server.counters());
+    assert_eq!((client.frames_out, server.frames_out), (server.frames_in, client.frames_in));
+}

@@ -382,3 +382,34 @@ fn an_end_does_not_wait_for_what_cannot_be_sent() {
         assert!(matches!(outcome, Resolution::Unsent(..)), "{outcome:?}");
     }
 }
+
+/// An end that cannot be read is the last of its session all the same: nobody waits for another.
+#[test]
+fn an_end_that_is_malformed_closes() {
+    for ended in [false, true] {
+        let (mut script, session) = Script::begun();
+        if ended {
+            script.engine.session(session).unwrap().end(None).unwrap();
+            script.expect_end(None);
+        }
+        // An error without condition.
+        script.give_octets(b"\0\0\0\x12\x02\0\0\x05\x00\x53\x17\xc0\x05\x01\x00\x53\x1d\x45");
+        script.expect_close(Some(ErrorCondition::INVALID_FIELD));
+        script.expect_event(Event::SessionEnded(session));
+    }
+}
+
+/// The first error is the one that is told, however much comes before it is written.
+#[test]
+fn the_first_error_of_a_session_counts() {
+    let flow = b"\0\0\0\x0c\x02\0\0\x05\x00\x53\x13\x45";
+    for behind in [flow.to_vec(), frame(CHANNEL, &End::default(), &[]).to_vec()] {
+        let (mut script, session) = Script::begun();
+        script.give(&wrong_flow(&script));
+        script.give_octets(&behind);
+        script.expect_end(Some(ErrorCondition::WINDOW_VIOLATION));
+        script.expect_nothing();
+        let reason = script.reason(Event::SessionEnded(session)).unwrap();
+        assert_eq!(reason.cause(), &Cause::Violation(Violation::Acknowledged));
+    }
+}

@@ -27,10 +27,10 @@ impl Connection {
         }
         self.greet();
         self.endpoints.closing = true;
-        if self.state == ConnectionState::OpenRcvd && !self.open_written {
+        if self.state == ConnectionState::OpenRcvd && !self.endpoints.opened {
             self.write_open();
         }
-        if !self.open_written {
+        if !self.endpoints.opened {
             // Headers or SASL are still under way: there is no frame to close with.
             self.fail(Cause::Local(error));
             return;
@@ -53,7 +53,7 @@ impl Connection {
             self.fail(Cause::Violation(violation));
             return;
         }
-        if !self.open_written {
+        if !self.endpoints.opened {
             // A close needs an open before it.
             self.write_open();
         }
@@ -74,6 +74,7 @@ impl Connection {
     pub(crate) fn on_close(&mut self, error: Option<Error>) {
         let ours = self.close.take();
         let written = ours.as_ref().is_some_and(|intent| intent.written);
+        let violated = ours.as_ref().filter(|intent| intent.at_once).and_then(|intent| intent.error.clone());
         self.state.step(ConnectionStep::ReceiveClose);
         self.over(match (error, ours) {
             (None, Some(intent)) if written => Cause::Local(intent.error),
@@ -82,8 +83,8 @@ impl Connection {
         if written {
             self.end();
         } else {
-            // §2.4.3: answered once.
-            self.close_at_once(None);
+            // §2.4.3: answered once, with the error where the peer broke a rule before.
+            self.close_at_once(violated);
         }
     }
 
@@ -108,7 +109,7 @@ impl Connection {
         self.end();
     }
 
-    /// The close handshake took too long, or was not possible: no more of it.
+    /// Over: the close handshake is done, took too long, or was not possible.
     pub(crate) fn end(&mut self) {
         self.state.step(ConnectionStep::Fail);
         self.partial.clear();
@@ -126,8 +127,10 @@ impl Connection {
         self.endpoints.cx.event(Event::Closed);
     }
 
-    /// §2.4.6, DISCARDING: our close with an error is written, or will be, and nothing but the peer's close counts.
+    /// §2.4.6, DISCARDING: our close with an error is written, or will be, and nothing but the peer's close counts. The state
+    /// alone does not tell where it went ahead of the peer's header.
     pub(crate) fn discards(&self) -> bool {
-        self.state == ConnectionState::Discarding || self.reason.is_some()
+        let told = |intent: &CloseIntent| intent.written && intent.error.is_some();
+        self.reason.is_some() || self.close.as_deref().is_some_and(told)
     }
 }

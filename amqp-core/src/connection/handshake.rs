@@ -106,9 +106,8 @@ impl Connection {
             return Err(StateError::NotAsked);
         }
         let step = self.sasl.as_deref_mut().ok_or(StateError::NotAsked)?.on_answer(answer)?;
+        self.timers.clear(Timer::Handshake);
         self.take_sasl_step(step);
-        // What arrived meanwhile was kept.
-        self.take_slice(&[]);
         Ok(())
     }
 
@@ -119,7 +118,7 @@ impl Connection {
     fn take_sasl_step(&mut self, step: Step) {
         match step {
             Step::Send(frame) => self.endpoints.cx.out.sasl(&frame),
-            Step::Ask => self.endpoints.cx.event(Event::Authenticate),
+            Step::Ask => self.ask(Event::Authenticate),
             Step::Done(frame) => {
                 if let Some(frame) = frame {
                     self.endpoints.cx.out.sasl(&frame);
@@ -144,7 +143,6 @@ impl Connection {
     pub(crate) fn write_open(&mut self) {
         let open = open_of(&self.endpoints.options);
         self.endpoints.cx.out.frame(0, &open, u32::MAX);
-        self.open_written = true;
         self.endpoints.opened = true;
         self.state.step(ConnectionStep::SendOpen);
     }
@@ -168,34 +166,32 @@ impl Connection {
         self.endpoints.cx.out.max_frame_size = open.max_frame_size;
         self.endpoints.cx.remote_open = Some(Box::new(open));
         self.state.step(ConnectionStep::ReceiveOpen);
-        if self.open_written {
+        if self.endpoints.opened {
             self.opened();
         } else if self.endpoints.options.accept_connection {
             self.write_open();
             self.opened();
         } else {
-            self.endpoints.cx.event(Event::Opening);
+            self.ask(Event::Opening);
         }
         Ok(())
     }
 
     pub(crate) fn answer_open(&mut self, options: ConnectionOptions) -> Result<(), StateError> {
-        if self.state != ConnectionState::OpenRcvd || self.open_written {
+        if self.state != ConnectionState::OpenRcvd || self.endpoints.opened {
             return Err(StateError::NotAsked);
         }
         let given = &self.endpoints.options;
         let (limits, sasl, transport) = (given.limits.clone(), given.sasl.clone(), given.transport.clone());
         let accept_sessions = options.accept_sessions.clone().or_else(|| given.accept_sessions.clone());
         *self.endpoints.options = ConnectionOptions { limits, sasl, transport, accept_sessions, ..options };
-        // The idle time-out is the one that this open announces.
-        self.timers.clear(Timer::LocalIdle);
         self.write_open();
         self.opened();
         Ok(())
     }
 
     pub(crate) fn refuse_open(&mut self, error: amqp_codec::Error) -> Result<(), StateError> {
-        if self.state != ConnectionState::OpenRcvd || self.open_written {
+        if self.state != ConnectionState::OpenRcvd || self.endpoints.opened {
             return Err(StateError::NotAsked);
         }
         self.write_open();
@@ -206,8 +202,6 @@ impl Connection {
     /// Opens are exchanged: what was held back can be written now.
     fn opened(&mut self) {
         self.timers.clear(Timer::Handshake);
-        self.heard();
-        self.restart_heartbeat();
         if self.state == ConnectionState::Opened {
             self.endpoints.cx.event(Event::Opened);
         }

@@ -1,7 +1,7 @@
 //! Octets from the peer: cut into headers and frames (§2.3), and each frame given to what it is for.
 
 use amqp_codec::{
-    Attach, DecodeError, DecodeErrorKind, End, FrameHeader, FrameType, MIN_MAX_FRAME_SIZE, Performative,
+    Attach, DecodeError, DecodeErrorKind, Detach, FrameHeader, FrameType, MIN_MAX_FRAME_SIZE, Performative,
     ProtocolHeader, decode_performative, decode_sasl_frame,
 };
 use bytes::{Buf, Bytes, BytesMut};
@@ -193,7 +193,8 @@ impl Connection {
         let body = unit.get(header.body_offset()..).unwrap_or_default();
         self.frames_in = self.frames_in.wrapping_add(1);
         step();
-        self.heard();
+        // §2.4.5: the peer is alive.
+        self.timers.clear(Timer::LocalIdle);
         if self.layer == Layer::Sasl {
             self.on_sasl_body(body);
         } else if let Err(violation) = self.on_amqp_body(header.channel, FramePayload { octets: body, frame })
@@ -261,15 +262,20 @@ impl Connection {
         payload: FramePayload<'_>,
     ) -> Result<(), Violation> {
         if self.discards() {
-            if let Performative::Close(close) = performative {
-                self.on_close(close.error);
+            match performative {
+                Performative::Close(close) => self.on_close(close.error),
+                // §2.4.6: our close went ahead of everything; the open says that frames may be larger now.
+                Performative::Open(open) if self.state == ConnectionState::ClosePipe => {
+                    self.on_open(channel, *open)?;
+                }
+                _ => {}
             }
             return Ok(());
         }
         match performative {
             Performative::Open(open) => self.on_open(channel, *open),
             Performative::Close(close) => {
-                if !self.open_written {
+                if !self.endpoints.opened {
                     // The answer needs an open before it, and nobody waits for the application's any more.
                     self.write_open();
                 }
@@ -293,9 +299,7 @@ impl Connection {
         let session =
             endpoints.channels_in.get(u32::from(channel)).ok_or(Violation::UnmappedChannel(channel))?;
         if let Performative::End(end) = performative {
-            // What it says is kept until the application has read it.
-            endpoints.describe_session(session, if end.error.is_some() { octets } else { 0 })?;
-            endpoints.on_end(session, end);
+            endpoints.on_end(session, end, octets);
             return Ok(());
         }
         // §2.5.4: after our end with an error everything but the peer's end is dropped; after any, no link begins.
@@ -327,10 +331,10 @@ impl Connection {
     }
 }
 
-/// Whether the performative is one that a session can be ended for: attach to end. Only its usual form is looked at;
-/// what comes in another ends the connection.
+/// Whether the performative is one that a session can be ended for: attach to detach. An end is none: another would be
+/// waited for. Only its usual form is looked at; what comes in another ends the connection.
 fn is_of_session(body: &[u8]) -> bool {
-    matches!(body, [0x00, 0x53, code, ..] if (Attach::CODE..=End::CODE).contains(&u64::from(*code)))
+    matches!(body, [0x00, 0x53, code, ..] if (Attach::CODE..=Detach::CODE).contains(&u64::from(*code)))
 }
 
 fn handle_of(performative: &Performative) -> Option<u32> {

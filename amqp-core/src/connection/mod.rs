@@ -7,6 +7,7 @@ mod output;
 mod timeout;
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use amqp_codec::{Error, Open};
 use bytes::{Bytes, BytesMut};
@@ -40,13 +41,10 @@ pub struct Connection {
     /// The beginning of a header or frame whose rest has not arrived, or what waits for a SASL answer.
     partial: BytesMut,
     timers: TimerTable,
-    /// The first door that knows the time has been used.
-    started: bool,
     /// The client has said its first words.
     greeted: bool,
-    /// The application was given more time to answer the handshake.
-    patient: bool,
-    open_written: bool,
+    /// What is left of the handshake's time for the peer, kept while the application is asked.
+    handshake_left: Duration,
     close: Option<Box<CloseIntent>>,
     reason: Option<CloseReason>,
     /// Frames that arrived, empty ones included.
@@ -65,9 +63,9 @@ enum Role {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Frames that arrived, empty ones included.
+    /// Frames that arrived, those of SASL and empty ones included.
     pub frames_in: u64,
-    /// Frames written, empty ones included.
+    /// Frames written, those of SASL and empty ones included.
     pub frames_out: u64,
     /// Sessions, those that are over and not read to their end included.
     pub sessions: usize,
@@ -102,13 +100,11 @@ impl Connection {
             sasl: None,
             partial: BytesMut::new(),
             timers: TimerTable::default(),
-            started: false,
             greeted: false,
-            patient: false,
-            open_written: false,
             close: None,
             reason: None,
             frames_in: 0,
+            handshake_left: options.limits.handshake,
             endpoints: Endpoints::new(options),
         }
     }
@@ -134,6 +130,7 @@ impl Connection {
     pub fn handle_eof(&mut self, now: Instant) -> Events<'_> {
         self.tick(now);
         self.on_eof();
+        self.after_door();
         Events(self)
     }
 
@@ -151,7 +148,8 @@ impl Connection {
     /// So while the transport takes no more, poll no more: the engine then refuses sends, stops reading and gives up a
     /// peer that never reads, as `Limits` say.
     ///
-    /// Taking output can be what a sender waited for, so there may be events after it.
+    /// Taking output can be what a sender waited for, and what waited for a SASL answer is read, so there may be events
+    /// after it.
     #[must_use = "octets that were polled must be written"]
     pub fn poll_output(&mut self, now: Instant) -> Option<Bytes> {
         self.tick(now);
@@ -222,7 +220,8 @@ impl Connection {
         self.refuse_open(error.into())
     }
 
-    /// Answers [`Event::Authenticate`].
+    /// Answers [`Event::Authenticate`]. What the peer has sent behind the question is read by the next call that tells the
+    /// time.
     ///
     /// # Errors
     /// [`StateError::NotAsked`] where nothing waits, [`StateError::WrongAnswer`] where the answer is none for this side;

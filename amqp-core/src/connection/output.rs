@@ -12,7 +12,7 @@ impl Connection {
         self.fill();
         let chunk = self.endpoints.cx.out.take();
         if chunk.is_some() {
-            self.restart_heartbeat();
+            self.timers.clear(Timer::Heartbeat);
             self.timers.clear(Timer::WriteStall);
             self.endpoints.unblock_senders();
         }
@@ -36,7 +36,7 @@ impl Connection {
 
     /// §2.4.6: whether the state allows frames of sessions.
     fn writes_frames(&self) -> bool {
-        self.open_written
+        self.endpoints.opened
             && matches!(
                 self.state,
                 ConnectionState::OpenPipe | ConnectionState::OpenSent | ConnectionState::Opened
@@ -47,7 +47,7 @@ impl Connection {
     fn write_close(&mut self) {
         let Some(intent) = self.close.as_mut() else { return };
         let done = self.endpoints.cx.queued == 0 && self.endpoints.cx.ready.is_empty();
-        let open = self.open_written && self.state != ConnectionState::End;
+        let open = self.endpoints.opened && self.state != ConnectionState::End;
         if intent.written || !open || !(intent.at_once || done) {
             return;
         }
@@ -59,7 +59,7 @@ impl Connection {
         self.endpoints.cx.out.last_frame(0, error, |error| Close { error });
         self.state.step(step);
         if self.state == ConnectionState::End {
-            self.timers.clear_all();
+            self.end();
         }
     }
 
@@ -68,10 +68,11 @@ impl Connection {
         self.role == Role::Client && !self.greeted
     }
 
-    /// A close waits for nothing but the next poll.
+    /// A close waits for nothing but the next poll, or for the time from which its deadline counts.
     pub(crate) fn closes_now(&self) -> bool {
         let waits = self.close.as_ref().is_some_and(|intent| !intent.written);
-        waits && self.open_written && self.state != ConnectionState::End && self.endpoints.cx.queued == 0
+        let due = self.endpoints.cx.queued == 0 || self.timers.at(Timer::Close).is_none();
+        waits && due && self.endpoints.opened && self.state != ConnectionState::End
     }
 
     /// There is or will be something to poll.

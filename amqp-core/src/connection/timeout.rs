@@ -7,6 +7,7 @@ use amqp_codec::{Error, ErrorCondition};
 use crate::connection::Connection;
 use crate::context::Unanswered;
 use crate::error::{Cause, Violation};
+use crate::event::Event;
 use crate::state::ConnectionState;
 use crate::time::Instant;
 use crate::timer::Timer;
@@ -19,38 +20,18 @@ impl Connection {
         if now > cx.now {
             cx.now = now;
         }
-        if !self.started && self.state != ConnectionState::End {
-            self.started = true;
-            let deadline = cx.now + cx.limits.handshake;
-            self.timers.set(Timer::Handshake, deadline);
-            self.greet();
+        if self.state == ConnectionState::End {
+            return;
+        }
+        self.greet();
+        if !self.partial.is_empty() {
+            // What was kept during a SASL check may be read now.
+            self.take_slice(&[]);
         }
     }
 
-    /// A frame arrived.
-    #[inline]
-    pub(crate) fn heard(&mut self) {
-        if let Some(period) = self.endpoints.options.idle_time_out
-            && !period.is_zero()
-            && self.endpoints.cx.remote_open.is_some()
-        {
-            self.timers.set(Timer::LocalIdle, self.endpoints.cx.now + period);
-        }
-    }
-
-    /// Something was sent: the next heartbeat is due after half of what the peer asks for.
-    pub(crate) fn restart_heartbeat(&mut self) {
-        let period = self.endpoints.cx.remote_open.as_ref().and_then(|open| open.idle_time_out).unwrap_or(0);
-        let sends = matches!(self.state, ConnectionState::Opened | ConnectionState::OpenSent);
-        if period > 0 && sends && self.open_written {
-            let half = Duration::from_millis(u64::from(period)) / 2;
-            self.timers.set(Timer::Heartbeat, self.endpoints.cx.now + half);
-        } else {
-            self.timers.clear(Timer::Heartbeat);
-        }
-    }
-
-    /// Sets the deadlines that follow from what a door has changed.
+    /// Sets the deadlines that follow from how things stand, where they do not run. Doors that are not told the time only
+    /// clear them: no deadline begins at a time that is long past.
     pub(crate) fn after_door(&mut self) {
         let (now, limits) = (self.endpoints.cx.now, &self.endpoints.cx.limits);
         let (stall, close) = (now + limits.write_stall, now + limits.close);
@@ -64,9 +45,48 @@ impl Connection {
         }
         if self.close.is_some() {
             self.timers.set_if_clear(Timer::Close, close);
-            self.timers.clear(Timer::Handshake);
         }
+        self.watch_handshake();
+        self.watch_silence();
         self.watch_answers();
+    }
+
+    /// Headers, SASL and opens have a time. While the application is asked it has its own, as others have.
+    fn watch_handshake(&mut self) {
+        let opened = self.endpoints.opened && self.endpoints.cx.remote_open.is_some();
+        if opened || self.close.is_some() {
+            self.timers.clear(Timer::Handshake);
+            return;
+        }
+        let asked = self.awaits_sasl_answer() || self.state == ConnectionState::OpenRcvd;
+        let extra = if asked { self.endpoints.cx.limits.answer } else { Duration::ZERO };
+        self.timers.set_if_clear(Timer::Handshake, self.endpoints.cx.now + self.handshake_left + extra);
+    }
+
+    /// The application is asked: what it takes for its answer is not the peer's fault.
+    pub(crate) fn ask(&mut self, question: Event) {
+        if let Some(deadline) = self.timers.take(Timer::Handshake) {
+            self.handshake_left = deadline.saturating_since(self.endpoints.cx.now);
+        }
+        self.endpoints.cx.event(question);
+    }
+
+    /// §2.4.5: once opens are exchanged each side hears from the other in time: we after the time-out that our open
+    /// announces, the peer after half of its own.
+    fn watch_silence(&mut self) {
+        let cx = &self.endpoints.cx;
+        let Some(remote) = cx.remote_open.as_ref().filter(|_| self.endpoints.opened) else { return };
+        let theirs = Duration::from_millis(remote.idle_time_out.unwrap_or(0).into()) / 2;
+        let ours = self.endpoints.options.idle_time_out.unwrap_or_default();
+        let now = cx.now;
+        if !ours.is_zero() && !self.discards() {
+            self.timers.set_if_clear(Timer::LocalIdle, now + ours);
+        }
+        if !theirs.is_zero() && self.state == ConnectionState::Opened {
+            self.timers.set_if_clear(Timer::Heartbeat, now + theirs);
+        } else {
+            self.timers.clear(Timer::Heartbeat);
+        }
     }
 
     /// The oldest question that the application has not answered has a deadline.
@@ -80,10 +100,11 @@ impl Connection {
         if endpoints.cx.unanswered.len() > live.saturating_mul(2).saturating_add(64) {
             // A peer that asks and takes back, over and over, must not make the list grow.
             let waiting = core::mem::take(&mut endpoints.cx.unanswered);
-            endpoints.cx.unanswered = waiting.into_iter().filter(|(_, who)| endpoints.waits(*who)).collect();
+            endpoints.cx.unanswered =
+                waiting.into_iter().filter(|(asked, who)| endpoints.waits(*asked, *who)).collect();
         }
         while let Some((asked, who)) = endpoints.cx.unanswered.front().copied() {
-            if endpoints.waits(who) {
+            if endpoints.waits(asked, who) {
                 self.timers.set(Timer::Answer, asked + endpoints.cx.limits.answer);
                 return;
             }
@@ -94,11 +115,15 @@ impl Connection {
 
     pub(crate) fn on_timeout(&mut self) {
         let now = self.endpoints.cx.now;
-        while let Some(timer) = self.timers.expire(now) {
+        // Each once: what is set anew may be due again at once.
+        for timer in Timer::ALL {
+            if !self.timers.expire(timer, now) {
+                continue;
+            }
             match timer {
                 Timer::Handshake => self.on_handshake_timeout(),
-                // Whose octets are not read cannot be heard.
-                Timer::LocalIdle if !self.wants_read() => self.heard(),
+                // Whose octets are not read cannot be heard: the time begins anew.
+                Timer::LocalIdle if !self.wants_read() => {}
                 // §2.4.5: told once; who does not hear it is left at the deadline of the close.
                 Timer::LocalIdle => self.violated(Violation::Idle),
                 Timer::Heartbeat => self.beat(),
@@ -111,14 +136,7 @@ impl Connection {
         }
     }
 
-    /// Time that the application takes for its own answer is not the peer's fault, so it gets as much as others do.
     fn on_handshake_timeout(&mut self) {
-        let asked =
-            self.awaits_sasl_answer() || (self.state == ConnectionState::OpenRcvd && !self.open_written);
-        if asked && !core::mem::replace(&mut self.patient, true) {
-            self.timers.set(Timer::Handshake, self.endpoints.cx.now + self.endpoints.cx.limits.answer);
-            return;
-        }
         self.endpoints.cx.out.discard();
         self.fail(Cause::Timeout);
     }
@@ -128,7 +146,6 @@ impl Connection {
         if !self.has_output() && self.close.as_ref().is_none_or(|intent| !intent.written) {
             self.endpoints.cx.out.empty_frame();
         }
-        self.restart_heartbeat();
     }
 
     /// The peer does not read: there is no use in telling it.
@@ -145,7 +162,6 @@ impl Connection {
                 // What could not be sent until now is not waited for any longer.
                 intent.at_once = true;
                 self.over(Cause::Timeout);
-                self.timers.set(Timer::Close, self.endpoints.cx.now + self.endpoints.cx.limits.close);
             }
             _ => {
                 self.endpoints.cx.out.discard();
@@ -157,7 +173,8 @@ impl Connection {
     fn refuse_oldest(&mut self) {
         let error = || Error::new(ErrorCondition::RESOURCE_LIMIT_EXCEEDED, "not answered in time");
         // It may have been answered meanwhile; then there is nothing to refuse.
-        match self.endpoints.cx.unanswered.pop_front() {
+        let oldest = self.endpoints.cx.unanswered.pop_front();
+        match oldest.filter(|(asked, who)| self.endpoints.waits(*asked, *who)) {
             Some((_, Unanswered::Session(id))) => self.endpoints.refuse_session(id, error()).ok(),
             Some((_, Unanswered::Link(id))) => self.endpoints.refuse_link(id, error()).ok(),
             None => None,

@@ -204,8 +204,9 @@ impl Endpoints {
 
     /// Tells the application of an attach that waits for its answer.
     fn ask(&mut self, id: LinkId) {
+        let now = self.cx.now;
         if let Some(link) = self.link_mut(id) {
-            link.unanswered = true;
+            (link.unanswered, link.asked) = (true, now);
         }
         self.cx.awaits_answer(Unanswered::Link(id));
         self.cx.event(match id {

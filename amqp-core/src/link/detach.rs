@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use amqp_codec::{Detach, Error};
 
 use crate::endpoints::Endpoints;
-use crate::error::{Cause, CloseReason, Scope, StateError, Violation};
+use crate::error::{Cause, CloseReason, Scope, StateError, Violation, essence};
 use crate::event::{Event, LinkId, SessionId};
 use crate::link::{DetachIntent, LinkEndpoint};
 use crate::state::{LinkState, LinkStep};
@@ -117,7 +117,7 @@ impl Endpoints {
     pub(crate) fn on_detach(
         &mut self,
         session: SessionId,
-        detach: Detach,
+        mut detach: Detach,
         octets: usize,
     ) -> Result<(), Violation> {
         let unattached = Violation::UnattachedHandle(detach.handle);
@@ -126,7 +126,9 @@ impl Endpoints {
         if detach.error.is_some() {
             // It is kept until the application has read it.
             let before = self.link(id).map_or(0, |link| link.described);
-            self.describe_link(id, before.saturating_add(octets))?;
+            if self.describe_link(id, before.saturating_add(octets)).is_err() {
+                detach.error = detach.error.map(essence);
+            }
         }
         let endpoint = self.sessions.get_mut(session).ok_or(unattached)?;
         endpoint.handles_in.remove(detach.handle);

@@ -16,6 +16,7 @@ use amqp_codec::{Attach, AttachSource, AttachTarget, Error, ReceiverSettleMode, 
 use crate::error::CloseReason;
 use crate::event::{LinkId, SessionId};
 use crate::state::LinkState;
+use crate::time::Instant;
 
 /// One end of a link, whatever its direction.
 pub(crate) struct LinkEndpoint {
@@ -50,6 +51,8 @@ pub(crate) struct LinkEndpoint {
     pub(crate) held: bool,
     /// The peer's attach waits for the application.
     pub(crate) unanswered: bool,
+    /// When it was asked last.
+    pub(crate) asked: Instant,
     /// §2.6.3: the peer's attach has a null terminus on its side, so we send nothing; in an answer it says that a detach
     /// follows.
     pub(crate) refused: bool,
@@ -102,6 +105,7 @@ impl LinkEndpoint {
             listed: false,
             held: false,
             unanswered: false,
+            asked: Instant::ORIGIN,
             refused: false,
             reason: None,
             farewell: false,

@@ -17,9 +17,10 @@ super::options! {
         sessions: u32 = 256,
         /// Links of a session, both directions, also those closed but not yet read to their end.
         links: u32 = 1024,
-        /// Octets of all begins and attaches with which the peer describes the sessions and links that are there. A value
-        /// of them can take a hundred times as much memory as octets. An attach that goes over it ends its session, a
-        /// begin the connection.
+        /// Octets of all begins and attaches with which the peer describes the sessions and links that are there, and of
+        /// the errors with which it ended them. A value of them can take a hundred times as much memory as octets. An
+        /// attach that goes over it ends its session, a begin the connection; of an error that does only the condition
+        /// is kept.
         descriptions: usize = 1024 * 1024,
         /// Octets of all states with which the peer describes deliveries, its reasons for rejecting them for instance: of
         /// those that are unsettled, and of outcomes and updates that the application has not taken. A value of them can
@@ -42,15 +43,17 @@ super::options! {
         unsettled: u32 = 65_536,
         /// Outcomes of a sender that the application has not taken: at this number sends are refused as blocked.
         untaken_outcomes: u32 = 65_536,
-        /// From the first call that tells the time to the end of headers, SASL and opens. Make that call at once.
+        /// From the first call that tells the time to the end of headers, SASL and opens, without what the application
+        /// takes for its answers. Make that call at once.
         handshake: Duration = Duration::from_secs(10),
-        /// From the first to the last octet of one frame.
+        /// From the first to the last octet of one header or frame.
         frame_assembly: Duration = Duration::from_secs(30),
         /// How long output may wait to be taken.
         write_stall: Duration = Duration::from_secs(30),
         /// From the wish to close to the peer's close.
         close: Duration = Duration::from_secs(5),
-        /// How long an incoming session or link waits for the application's answer before it is refused.
+        /// How long an incoming session or link waits for the application's answer before it is refused. The handshake
+        /// waits as much longer for the answers to SASL and to the open; then the transport ends.
         answer: Duration = Duration::from_secs(60),
         /// The shortest idle-time-out of a peer that is accepted.
         idle_time_out: Duration = Duration::from_millis(100),

@@ -108,7 +108,7 @@ impl Endpoints {
         }
         self.cx.event(Event::SessionOpening(id));
         match accept {
-            // Nothing can be wrong with answering what has just been asked.
+            // Where no channel is left for the answer the session is over.
             Some(options) => drop(self.accept_session(id, options)),
             None => self.cx.awaits_answer(Unanswered::Session(id)),
         }
@@ -184,7 +184,14 @@ impl Endpoints {
             }
             return true;
         }
-        if known {
+        if session.remote.is_some() {
+            // §2.7.1: the answer is larger than the peer's max-frame-size. The end needs a begin before it: one that fits.
+            let begin = &mut *session.local;
+            (begin.offered_capabilities, begin.desired_capabilities) = Default::default();
+            begin.properties = None;
+            self.exhausted(id);
+            self.mark_session(id);
+        } else if known {
             // §2.4.1: what was begun ahead does not fit the peer's channel-max or max-frame-size.
             self.session_over(id, CloseReason::new(Scope::Session, Cause::Exhausted));
         }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use amqp_codec::{End, Error};
 
 use crate::endpoints::Endpoints;
-use crate::error::{Cause, CloseReason, Scope, StateError, Violation};
+use crate::error::{Cause, CloseReason, Scope, StateError, Violation, essence};
 use crate::event::{Event, LinkId, SessionId};
 use crate::options::SessionOptions;
 use crate::state::{SessionState, SessionStep};
@@ -33,6 +33,10 @@ impl Endpoints {
             return Err(StateError::Closed);
         }
         self.answer_begin(id);
+        if self.sessions.get(id).is_none_or(|session| session.reason.is_some()) {
+            // There was no channel for the answer.
+            return Err(StateError::Closed);
+        }
         let reason = CloseReason::new(Scope::Session, Cause::Local(error.clone()));
         if let Some(session) = self.sessions.get_mut(id) {
             session.end = Some(EndIntent::new(error, false));
@@ -63,8 +67,8 @@ impl Endpoints {
 
     /// §2.5.4: the peer broke a rule of the session: end with an error, then drop everything until its end.
     pub(crate) fn session_violation(&mut self, id: SessionId, violation: Violation) {
-        if self.sessions.get(id).is_none_or(|session| session.has_ended()) {
-            // §2.5.1: one end is all there is to say.
+        if self.sessions.get(id).is_none_or(|session| session.has_ended() || session.is_discarding()) {
+            // §2.5.1: one end is all there is to say, and the first error is the one that counts.
             return;
         }
         let reason = CloseReason::new(Scope::Session, Cause::Violation(violation));
@@ -78,7 +82,12 @@ impl Endpoints {
         self.close_session(id, reason);
     }
 
-    pub(crate) fn on_end(&mut self, id: SessionId, end: End) {
+    /// The peer's end, which had so many octets.
+    pub(crate) fn on_end(&mut self, id: SessionId, mut end: End, octets: usize) {
+        // What it says is kept until the application has read it.
+        if end.error.is_some() && self.describe_session(id, octets).is_err() {
+            end.error = end.error.map(essence);
+        }
         self.answer_begin(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         if let Some(channel) = session.channel_in.take() {
@@ -93,8 +102,10 @@ impl Endpoints {
         session.state.step(SessionStep::ReceiveEnd);
         let answered = session.channel_out.is_some();
         if !ours {
-            // §2.5.2: answered once; what was not sent is not sent any more.
-            session.end = Some(EndIntent::new(None, true));
+            // §2.5.2: answered once, with the error where the peer broke a rule before; what was not sent is not sent
+            // any more.
+            let error = session.end.take().filter(|intent| intent.at_once).and_then(|intent| intent.error);
+            session.end = Some(EndIntent::new(error, true));
             session.dispositions.clear();
             self.mark_session(id);
         }
@@ -104,12 +115,15 @@ impl Endpoints {
         }
     }
 
-    /// The peer accepts no more channels or handles, and waits for an answer that would need one: the session is over, which
-    /// the peer is told where there is a channel for it. What it says meanwhile is dropped.
+    /// The peer waits for an answer that its limits leave no channel, handle or frame for: the session is over, which it is
+    /// told where there is a channel for it. What it says meanwhile is dropped.
     pub(crate) fn exhausted(&mut self, id: SessionId) {
         let reason = CloseReason::new(Scope::Session, Cause::Exhausted);
         self.answer_begin(id);
-        let Some(session) = self.sessions.get_mut(id).filter(|session| !session.has_ended()) else { return };
+        let Some(session) = self.sessions.get_mut(id).filter(|it| !it.has_ended() && !it.is_discarding())
+        else {
+            return;
+        };
         session.dispositions.clear();
         session.end = Some(EndIntent::new(reason.error().map(|error| *error), true));
         self.mark_session(id);
