@@ -94,6 +94,13 @@ impl Context {
         self.out.len().saturating_add(self.queued_octets) >= self.limits.buffered_output
     }
 
+    /// There is room for more input, or nothing that the application could take to make room: whoever sends more then is
+    /// over the limit, and has to be let to.
+    #[inline]
+    pub(crate) fn takes_in(&self) -> bool {
+        self.buffered < self.limits.buffered_input || self.takeable == 0
+    }
+
     /// The peer describes an endpoint in so many octets.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! §2.6.7: draining, both ways.
 #![cfg(test)]
 
-use amqp_core::codec::{Attach, Flow, Serial};
+use amqp_core::codec::{Attach, Flow, Serial, Transfer};
 use amqp_core::{Event, ReceiverOptions, SenderId, SenderOptions, SessionOptions};
 use amqp_tests::oracle::Side;
 use amqp_tests::pair::Pair;
@@ -189,6 +189,22 @@ fn a_drain_is_over_when_the_credit_was_used() {
     assert_eq!(script.take_events(), [Event::Deliveries(receiver)]);
     script.give_transfer(&peer_transfer(1), b"x");
     assert_eq!(script.take_events(), [Event::Deliveries(receiver), Event::Drained(receiver)]);
+}
+
+/// The receiving side: used by a message that has only begun, it is over when that can be taken, or does not come.
+#[test]
+fn a_drain_waits_for_the_message_that_is_arriving() {
+    for aborted in [false, true] {
+        let (mut script, receiver) = Script::receiving(1);
+        script.engine.receiver(receiver).unwrap().drain();
+        script.expect_frame::<Flow>();
+        script.give_transfer(&Transfer { more: true, ..peer_transfer(0) }, b"one, ");
+        script.engine.receiver(receiver).unwrap().drain();
+        assert_eq!(script.take_events(), []);
+        script.give_transfer(&Transfer { handle: HANDLE, aborted, ..Transfer::default() }, b"two");
+        let expected = [Event::Deliveries(receiver), Event::Drained(receiver)];
+        assert_eq!(script.take_events(), expected[usize::from(aborted)..]);
+    }
 }
 
 /// The receiving side: nothing to drain is over at once, and nothing is asked of the peer.

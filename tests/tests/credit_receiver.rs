@@ -219,6 +219,23 @@ fn the_mode_can_be_changed() {
     script.expect_nothing();
 }
 
+/// A message that is arriving is one of those that are waited for.
+#[test]
+fn a_message_that_has_begun_is_not_asked_for_again() {
+    let (mut script, receiver, _) = receiving(CreditMode::OnDemand(1));
+    script.engine.receiver(receiver).unwrap().demand(1);
+    assert_eq!(credit(&mut script), Some(1));
+    script.give_transfer(&Transfer { more: true, ..peer_transfer(0) }, b"one, ");
+    script.engine.receiver(receiver).unwrap().demand(1);
+    script.give(&Flow { handle: Some(HANDLE), delivery_count: Some(Serial(1)), ..script.flow() });
+    script.expect_nothing();
+    script.give_transfer(&Transfer { handle: HANDLE, ..Transfer::default() }, b"two");
+    let mut view = script.engine.receiver(receiver).unwrap();
+    view.next_delivery().unwrap();
+    view.demand(1);
+    assert_eq!(credit(&mut script), Some(1));
+}
+
 /// Credit that aborted deliveries have used up is granted again, though nobody ever takes them.
 #[test]
 fn aborted_deliveries_do_not_use_up_the_prefetch() {

@@ -251,3 +251,44 @@ fn everything_is_told_before_the_link_is_closed() {
     }
     script.expect_detach(None);
 }
+
+/// TRANSPORT-2.7.6-11: of a range that waits, and of what waits behind it, what the sender settles meanwhile is left out.
+#[test]
+fn what_is_settled_meanwhile_is_left_out_of_ranges() {
+    let first = u32::MAX - 4;
+    let id = |number: u32| first.wrapping_add(number);
+    let (mut script, receiver, keys) = taken(first, 12);
+    script.engine.receiver(receiver).unwrap().grant(1);
+    script.rest();
+    for (number, key) in keys.into_iter().enumerate() {
+        let state = if number < 10 { DeliveryState::Accepted } else { DeliveryState::Released };
+        settle(&mut script, receiver, key, state);
+    }
+    for (from, to) in [(3, 4), (4, 5), (7, 7), (11, 40)] {
+        let (first, last) = (Serial(id(from)), Some(Serial(id(to))));
+        script.give(&Disposition {
+            role: Role::Sender,
+            first,
+            last,
+            settled: true,
+            ..Disposition::default()
+        });
+    }
+    // Numbers that were not used yet were named, and are as any other later on.
+    script.give_transfer(&peer_transfer(id(12)), b"x");
+    let key = script.engine.receiver(receiver).unwrap().next_delivery().unwrap().key;
+    settle(&mut script, receiver, key, DeliveryState::Released);
+    let said: Vec<_> = script
+        .rest()
+        .into_iter()
+        .filter_map(|unit| match unit {
+            Unit::Frame(Frame {
+                performative: Some(amqp_core::codec::Performative::Disposition(it)),
+                ..
+            }) => Some((it.first, it.last.unwrap_or(it.first))),
+            _ => None,
+        })
+        .collect();
+    let expected = [(0, 2), (6, 6), (8, 9), (10, 10), (12, 12)];
+    assert_eq!(said, expected.map(|(from, to)| (Serial(id(from)), Serial(id(to)))));
+}

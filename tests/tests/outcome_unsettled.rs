@@ -162,3 +162,46 @@ fn retained_octets_do_not_wait_for_output() {
     script.expect_transfer();
     assert_eq!(script.engine.counters().buffered_output, 0);
 }
+
+/// What is cut off on a link that closes needs no window: the end of the link, or of its session, is the end of it.
+#[test]
+fn a_link_that_leaves_does_not_wait_to_cut_off_what_was_taken_out() {
+    for session in [false, true] {
+        let (mut script, sender, _) = four(true);
+        let mut view = script.engine.sender(sender).unwrap();
+        let id = view.session().unwrap();
+        if session {
+            script.engine.session(id).unwrap().end(None).unwrap();
+        } else {
+            view.close(None).unwrap();
+        }
+        assert!(script.rest().is_empty(), "what was accepted is waited for");
+        assert_eq!(script.engine.sender(sender).unwrap().take_unsettled().len(), 3);
+        let rest = format!("{:?}", script.rest());
+        assert!(
+            rest.contains(if session { "End" } else { "Detach" }) && !rest.contains("Transfer"),
+            "{rest}"
+        );
+        assert_eq!(script.engine.counters().buffered_output, 0);
+    }
+}
+
+/// What has its outcome and waits to be settled is not taken out, and can be settled afterwards.
+#[test]
+fn what_is_resolved_is_left_to_be_settled() {
+    let (mut script, session) = Script::begun();
+    let options = SenderOptions::new("node").auto_settle(false);
+    let sender = script.attach_sender(session, options, &peer_receiver(""));
+    script.give(&script.grant(0, 10));
+    let keys = [b"a", b"b"].map(|tag| send(&mut script, sender, tag, 10));
+    script.rest();
+    script.give(&told(0, false, DeliveryState::Accepted));
+    let mut view = script.engine.sender(sender).unwrap();
+    assert_eq!(view.take_unsettled().len(), 1);
+    assert_eq!((view.unsettled(), view.next_outcome().map(|(key, _)| key)), (1, Some(keys[0])));
+    assert_eq!((view.settle(keys[1]), view.settle(keys[0])), (Err(Gone), Ok(())));
+    let said: Disposition = script.expect_frame();
+    assert_eq!((said.first, said.settled, said.role), (Serial(0), true, Role::Sender));
+    assert_eq!(script.engine.sender(sender).unwrap().unsettled(), 0);
+    assert_eq!(script.engine.counters().outgoing, 0);
+}

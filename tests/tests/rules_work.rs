@@ -1,7 +1,9 @@
 //! The engine's work is in proportion to the octets that it gets and to what they touch: not to whatever else is alive.
 #![cfg(test)]
 
-use amqp_core::codec::{Attach, Begin, Detach, Disposition, End, Flow, Role, Serial, Transfer};
+use amqp_core::codec::{
+    Attach, Begin, DeliveryState, Detach, Disposition, End, Flow, Role, Serial, Transfer,
+};
 use amqp_core::{ConnectionOptions, Event, ReceiverOptions, SenderId, SenderOptions, SessionOptions, steps};
 use amqp_tests::script::{Script, peer_begin, peer_open, peer_receiver, peer_sender, peer_transfer};
 use bytes::Bytes;
@@ -339,6 +341,38 @@ fn deliveries_are_settled_with_gaps() {
             server.settle(Role::Receiver, first + 32, first + 63);
         }
         server.settle(Role::Receiver, 0, count);
+        steps() - before
+    });
+}
+
+/// The peer settles what it has not read the outcomes of, one delivery at a time.
+#[test]
+fn outcomes_that_are_not_read_are_taken_back() {
+    is_linear(|count| {
+        let mut server = Server::new();
+        server.script.give(&Attach { handle: OLD, ..peer_sender("link") });
+        let receiver = server.script.expect_some(|event| match event {
+            Event::ReceiverOpening(id) => Some(id),
+            _ => None,
+        });
+        server.accept(Event::ReceiverOpening(receiver));
+        server.settle_down();
+        (0..count).for_each(|tag| server.transfer(OLD, tag));
+        for number in 0..count {
+            let mut view = server.script.engine.receiver(receiver).unwrap();
+            let key = view.next_delivery().unwrap().key;
+            let outcome = if number % 2 == 0 { DeliveryState::Accepted } else { DeliveryState::Released };
+            view.settle(key, outcome).unwrap();
+        }
+        let before = steps();
+        for id in (0..count).filter(|id| id % 5 != 0) {
+            let first = Serial(id);
+            let settled = Disposition { role: Role::Sender, first, settled: true, ..Disposition::default() };
+            server.script.give(&settled);
+        }
+        let said =
+            server.script.rest().iter().filter(|unit| format!("{unit:?}").contains("Disposition")).count();
+        assert_eq!(said as u32, count / 5);
         steps() - before
     });
 }

@@ -152,6 +152,19 @@ fn deliveries_of_one_link_cannot_interleave() {
     script.expect_detach(Some(ErrorCondition::INVALID_FIELD));
 }
 
+/// TRANSPORT-2.6.12-2, TRANSPORT-2.6.12-5: the one that does has used up its id all the same, and other links go on.
+#[test]
+fn a_delivery_that_interleaves_ends_its_link_only() {
+    let (mut script, [one, two]) = two_receivers();
+    script.give_transfer(&more(peer_transfer(0)), b"x");
+    script.give_transfer(&peer_transfer(1), b"y");
+    script.expect_detach(Some(ErrorCondition::INVALID_FIELD));
+    script.expect_event(Event::ReceiverClosed(one));
+    script.give_transfer(&Transfer { handle: HANDLE + 1, ..peer_transfer(2) }, b"z");
+    assert_eq!(deliveries(&mut script, two).remove(0).payload.into_bytes(), "z");
+    script.expect_nothing();
+}
+
 /// TRANSPORT-2.6.12-5: on different links they may.
 #[test]
 fn deliveries_of_different_links_interleave() {

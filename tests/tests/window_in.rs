@@ -1,13 +1,13 @@
 //! §2.5.6: what the peer may send.
 #![cfg(test)]
 
-use amqp_core::codec::{Attach, Begin, End, ErrorCondition, Flow, Serial};
+use amqp_core::codec::{Attach, Begin, End, ErrorCondition, Flow, Serial, Transfer};
 use amqp_core::{
     Cause, Event, Limits, ReceiverId, ReceiverOptions, SenderOptions, SessionOptions, Violation,
 };
 use amqp_tests::pair::client_options;
 use amqp_tests::script::{
-    CHANNEL, Script, frame, peer_begin, peer_open, peer_receiver, peer_sender, peer_transfer,
+    CHANNEL, HANDLE, Script, frame, peer_begin, peer_open, peer_receiver, peer_sender, peer_transfer,
 };
 
 /// A client that takes so many transfer frames ahead, on a link with more than enough credit.
@@ -216,6 +216,33 @@ fn a_window_is_not_renewed_while_too_much_waits_to_be_taken() {
     let flow: Flow = script.expect_frame();
     assert_eq!((flow.incoming_window, flow.next_incoming_id), (4, Some(Serial(4))));
     assert_eq!(script.engine.counters().buffered_input, 0);
+}
+
+/// Where all that waits is unfinished, nobody can make room: the window opens, and the link that sends on is detached.
+#[test]
+fn a_window_is_renewed_where_nothing_can_be_taken() {
+    let limits = Limits::default().buffered_input(1000_usize);
+    let (mut script, receiver) = receiving_with(4, limits, &peer_begin());
+    let session = script.engine.receiver(receiver).unwrap().session().unwrap();
+    let peer = Attach { handle: HANDLE + 1, ..peer_sender("other") };
+    let other = script.attach_receiver(session, ReceiverOptions::new("other").prefetch(10), &peer);
+    script.rest();
+    script.give_transfer(&peer_transfer(0), b"whole");
+    for (id, handle) in [(1, HANDLE), (2, HANDLE + 1)] {
+        script.give_transfer(&Transfer { handle, more: true, ..peer_transfer(id) }, &[0; 600]);
+    }
+    script.give_transfer(&Transfer { handle: HANDLE, more: true, ..Transfer::default() }, b"x");
+    script.rest();
+    script.take_events();
+    assert_eq!(take(&mut script, receiver), 1);
+    let flow: Flow = script.expect_frame();
+    assert_eq!((flow.next_incoming_id, flow.incoming_window), (Some(Serial(4)), 4));
+    script.give_transfer(&Transfer { handle: HANDLE + 1, ..Transfer::default() }, b"x");
+    script.expect_detach(Some(Violation::Buffer.condition()));
+    script.expect_event(Event::ReceiverClosed(other));
+    // There is room again for those who go on.
+    script.give_transfer(&Transfer { handle: HANDLE, ..Transfer::default() }, b"x");
+    assert_eq!(take(&mut script, receiver), 1);
 }
 
 /// TRANSPORT-2.5.6-13

@@ -83,6 +83,12 @@ pub(crate) struct IncomingDelivery {
 }
 
 impl IncomingDelivery {
+    /// Taken before its end, and nobody reads it to there: nothing of it is kept any more, and it is never complete.
+    #[inline]
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.taken && !self.reading && !self.complete
+    }
+
     /// Adds a piece of a delivery of several frames, so that it costs no more than its octets, and holds no chunk that others
     /// lie in until the rest comes. With `last` the rest is there.
     #[cold]
@@ -190,7 +196,8 @@ impl Endpoints {
     pub(crate) fn read(&mut self, id: ReceiverId, key: ReceivedKey) -> Result<(Payload, bool), Gone> {
         let receiver = self.receivers.get_mut(id).ok_or(Gone)?;
         let session = receiver.link.session;
-        let delivery = self.incoming.get_mut(key).filter(|delivery| delivery.link == id).ok_or(Gone)?;
+        let wanted = |delivery: &&mut IncomingDelivery| delivery.link == id && !delivery.is_given_up();
+        let delivery = self.incoming.get_mut(key).filter(wanted).ok_or(Gone)?;
         delivery.close_up();
         let (payload, complete) = (core::mem::take(&mut delivery.payload), delivery.complete);
         if complete {
@@ -210,14 +217,25 @@ impl Endpoints {
     #[inline]
     pub(crate) fn stop_reading(&mut self, id: ReceiverId, key: ReceivedKey) {
         let Some(delivery) = self.incoming.get(key).filter(|delivery| delivery.link == id) else { return };
-        let unread = delivery.unread();
-        if let Some(receiver) = self.receivers.get_mut(id) {
-            if !delivery.complete {
-                receiver.partial.iter_mut().for_each(|partial| partial.dropped = true);
-            }
-            receiver.reading = receiver.reading.saturating_sub(u32::from(delivery.reading));
+        if delivery.reading {
+            self.give_up(id, key);
         }
+        let partial = self.receivers.get_mut(id).and_then(|receiver| receiver.partial.as_mut());
+        partial.filter(|partial| partial.key == key).into_iter().for_each(|partial| partial.dropped = true);
         self.incoming.discard(key);
+    }
+
+    /// Nobody reads on in a delivery that is still to be settled: what is unread of it goes, and if more comes, it is not
+    /// kept.
+    #[cold]
+    pub(crate) fn give_up(&mut self, id: ReceiverId, key: ReceivedKey) {
+        let Some(delivery) = self.incoming.get_mut(key).filter(|delivery| delivery.reading) else { return };
+        let unread = delivery.unread();
+        (delivery.payload, delivery.loose) = (Payload::new(), None);
+        (delivery.reading, delivery.complete) = (false, false);
+        if let Some(receiver) = self.receivers.get_mut(id) {
+            receiver.reading = receiver.reading.saturating_sub(1);
+        }
         self.free(unread, unread);
     }
 
@@ -237,7 +255,7 @@ impl Endpoints {
     fn free(&mut self, octets: usize, takeable: usize) {
         self.cx.buffered = self.cx.buffered.saturating_sub(octets);
         self.cx.takeable = self.cx.takeable.saturating_sub(takeable);
-        while self.cx.buffered < self.cx.limits.buffered_input {
+        while self.cx.takes_in() {
             let Some(session) = self.cx.starved.pop_front() else { return };
             if let Some(session) = self.sessions.get_mut(session) {
                 session.starved = false;
@@ -252,7 +270,8 @@ impl Endpoints {
         let updates = receiver.updates.get_or_insert_default();
         if updates.waiting.len() >= self.cx.limits.untaken_outcomes as usize {
             // Nobody looks at them: the oldest go, so that a peer cannot make the list grow.
-            updates.waiting.pop_front();
+            let oldest = updates.waiting.pop_front().and_then(|oldest| self.incoming.get_mut(oldest.key));
+            oldest.into_iter().for_each(|delivery| delivery.update_waits = false);
         }
         updates.waiting.push_back(change);
         if !core::mem::replace(&mut updates.announced, true) {
@@ -300,6 +319,7 @@ impl Endpoints {
         (delivery.payload, delivery.loose) = (Payload::new(), None);
         let indexed = !delivery.remote_settled;
         let Some(receiver) = self.receivers.get_mut(id) else { return };
+        let ended = receiver.link.reason.is_some();
         let takeable = if receiver.streaming { octets } else { 0 };
         if receiver.streaming {
             // It is the newest, so it is found at once.
@@ -310,12 +330,15 @@ impl Endpoints {
             self.unindex_received(key);
         }
         self.free(octets, takeable);
-        self.incoming.discard(key);
         if reading && let Some(receiver) = self.receivers.get_mut(id) {
             // Who reads it on hears that it is gone.
             receiver.reading = receiver.reading.saturating_sub(1);
             receiver.announce_deliveries(id, &mut self.cx);
+        } else if !ended {
+            // §2.7.5: an aborted delivery is settled. Who has told its outcome waits to hear that.
+            self.report(key, false, true);
         }
+        self.incoming.discard(key);
     }
 
     /// One side or both have settled it, or it is not wanted: no disposition can name it any more.

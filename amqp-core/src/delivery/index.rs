@@ -149,9 +149,14 @@ impl<T: Copy> DeliveryIndex<T> {
         last: DeliveryNumber,
         keep: impl FnMut(T) -> bool,
     ) {
-        let Some(first) = self.widen(first) else { return };
-        let last = self.widen(last).unwrap_or(self.next);
+        let Some((first, last)) = self.widen_range(first, last) else { return };
         self.retain_widened(first, last, keep);
+    }
+
+    /// The widened form of a range, as far as its ids are used.
+    pub(crate) fn widen_range(&self, first: DeliveryNumber, last: DeliveryNumber) -> Option<(u64, u64)> {
+        let first = self.widen(first)?;
+        Some((first, self.widen(last).unwrap_or_else(|| self.next.saturating_sub(1))))
     }
 
     fn retain_widened(&mut self, first: u64, last: u64, mut keep: impl FnMut(T) -> bool) {
@@ -186,7 +191,8 @@ impl<T: Copy> DeliveryIndex<T> {
     }
 
     /// The widened form of an id already used; `None` for one ahead of all used ones.
-    fn widen(&self, id: DeliveryNumber) -> Option<u64> {
+    #[inline]
+    pub(crate) fn widen(&self, id: DeliveryNumber) -> Option<u64> {
         let behind = self.next_id().since(id);
         // §2.8.10, RFC 1982: what is not behind us lies ahead.
         (1..=1 << 31).contains(&behind).then(|| self.next.saturating_sub(u64::from(behind)))

@@ -242,20 +242,26 @@ impl Endpoints {
 
     /// The link is detached: what is half sent is not gone on with, because the peer may have dropped its beginning.
     pub(crate) fn cut_begun(&mut self, id: SenderId, reason: &CloseReason) {
-        let Some(sender) = self.senders.get_mut(id).filter(|sender| sender.mid_delivery) else { return };
-        let Some(key) = sender.queue.pop_front() else { return };
+        if let Some((key, Some(_))) = self.take_begun(id) {
+            self.resolve(id, key, Resolution::Unacknowledged(reason.clone()));
+        }
+    }
+
+    /// Forgets what is half sent, so that no frame of it follows. What it was is the second, where it has no outcome.
+    fn take_begun(&mut self, id: SenderId) -> Option<(DeliveryKey, Option<Unresolved>)> {
+        let sender = self.senders.get_mut(id).filter(|sender| sender.mid_delivery)?;
+        let key = sender.queue.pop_front()?;
         sender.mid_delivery = false;
         sender.unfinished &= !sender.queue.is_empty();
         self.unqueue(id);
-        let Some(delivery) = self.outgoing.get(key) else { return };
+        let delivery = self.outgoing.get(key)?;
         self.cx.queued_octets = self.cx.queued_octets.saturating_sub(delivery.payload.len());
         let told = delivery.resolved || delivery.aborted;
+        let unresolved = (!told).then(|| delivery.clone().into_unresolved());
         // Where the peer has kept it, it hears that nothing more comes. Where it is settled already, this does nothing.
         self.settle_outgoing(id, key).ok();
         self.forget_sent(key);
-        if !told {
-            self.resolve(id, key, Resolution::Unacknowledged(reason.clone()));
-        }
+        Some((key, unresolved))
     }
 
     /// §2.7.3: the peer's new attach takes smaller messages than its last: what waits and is too large comes back.
@@ -292,7 +298,7 @@ impl Endpoints {
 
     /// The link is over: everything that was accepted and has no outcome gets one.
     pub(crate) fn resolve_all(&mut self, id: SenderId, reason: &CloseReason) {
-        for key in self.unresolved(id) {
+        for key in self.unresolved(id, |_| true) {
             let Some(delivery) = self.forget_sent(key) else { continue };
             if delivery.resolved || delivery.aborted {
                 continue;
@@ -320,8 +326,14 @@ impl Endpoints {
             let left = sender.extra.as_mut().map(|extra| core::mem::take(&mut extra.left_behind));
             return left.into_iter().flatten().map(OutgoingDelivery::into_unresolved).collect();
         }
-        let begun = self.set_begun_aside(id);
-        let keys = self.unresolved(id);
+        let begun = if self.is_leaving(id) {
+            // The end of the link is the end of it, and needs no window.
+            self.take_begun(id).map(|(_, unresolved)| (None, unresolved))
+        } else {
+            self.set_begun_aside(id).map(|(key, unresolved)| (Some(key), unresolved))
+        };
+        // What has its outcome was not taken back, and is still to be settled.
+        let keys = self.unresolved(id, |delivery| !delivery.resolved);
         let mut taken: Vec<_> = keys
             .into_iter()
             .filter_map(|key| self.forget_sent(key))
@@ -331,7 +343,7 @@ impl Endpoints {
         if let Some((key, unresolved)) = begun {
             let place = taken.iter().take_while(|older| older.sent).count();
             taken.splice(place..place, unresolved);
-            if let Some(sender) = self.senders.get_mut(id) {
+            if let (Some(sender), Some(key)) = (self.senders.get_mut(id), key) {
                 sender.queue.push_front(key);
                 sender.mid_delivery = true;
             }
@@ -339,6 +351,15 @@ impl Endpoints {
         self.unblock(id);
         self.unblock_senders();
         taken
+    }
+
+    /// The link, its session or the connection ends once what was accepted is sent.
+    fn is_leaving(&self, id: SenderId) -> bool {
+        let link = self.senders.get(id).map(|sender| &sender.link);
+        let session = link.and_then(|link| self.sessions.get(link.session));
+        self.closing
+            || link.is_some_and(|link| link.detach.is_some())
+            || session.is_some_and(|session| session.is_closing())
     }
 
     /// Takes the delivery that is half sent off the queue, because it has to be ended on the wire, with an abort where it
@@ -369,28 +390,33 @@ impl Endpoints {
         }
     }
 
-    /// Empties the link's queue and its part of the session's index: what has an id first, then what waits for one.
-    fn unresolved(&mut self, id: SenderId) -> Vec<DeliveryKey> {
+    /// Empties the link's queue and, of what is `chosen`, its part of the session's index: what has an id first, then what
+    /// waits for one.
+    fn unresolved(&mut self, id: SenderId, chosen: impl Fn(&OutgoingDelivery) -> bool) -> Vec<DeliveryKey> {
         let Some(sender) = self.senders.get_mut(id) else { return Vec::new() };
         sender.mid_delivery = false;
         let queue = core::mem::take(&mut sender.queue);
-        let (session, unsettled) = (sender.link.session, core::mem::take(&mut sender.unsettled));
+        let (session, unsettled) = (sender.link.session, sender.unsettled);
         let span = sender.unsettled_span;
         sender.unfinished = false;
-        let mut keys = Vec::new();
+        let (mut keys, mut left) = (Vec::new(), 0_u32);
         if unsettled > 0
             && let Some(session) = self.sessions.get_mut(session)
         {
             keys = session.orphans.remove(&id).unwrap_or_default();
             let outgoing = &self.outgoing;
             session.outgoing.retain_span(span, |key| {
-                let other = outgoing.get(key).is_some_and(|delivery| delivery.link != id);
-                if !other {
+                let delivery = outgoing.get(key);
+                let other = delivery.is_some_and(|delivery| delivery.link != id);
+                let stays = !other && delivery.is_some_and(|delivery| !chosen(delivery));
+                left = left.saturating_add(u32::from(stays));
+                if !other && !stays {
                     keys.push(key);
                 }
-                other
+                other || stays
             });
         }
+        self.senders.get_mut(id).into_iter().for_each(|sender| sender.unsettled = left);
         for key in queue {
             let delivery = self.outgoing.get(key);
             let octets = delivery.map_or(0, |delivery| delivery.payload.len());

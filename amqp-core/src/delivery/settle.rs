@@ -83,6 +83,9 @@ impl Endpoints {
                 // There was no room for more credit until now.
                 self.top_up(id);
             }
+        } else if ends && delivery.reading {
+            // It waits for the sender to settle.
+            self.give_up(id, key);
         }
         self.mark_session(session);
         Ok(())
@@ -108,23 +111,41 @@ impl Endpoints {
     fn on_sender_state(&mut self, key: ReceivedKey, settled: bool, state: Option<&Told>) -> bool {
         let Some(delivery) = self.incoming.get_mut(key) else { return false };
         let changed = state.is_some_and(|state| delivery.learn(state));
-        let (link, taken) = (delivery.link, delivery.taken);
-        let told = delivery.update_waits;
-        delivery.update_waits |= taken && changed;
-        if taken && (settled || (changed && !told)) {
-            let change = Change { key, state: delivery.remote_state.clone(), settled };
-            self.push_update(link, change);
+        if settled {
+            self.settled_by_sender(key);
+        } else {
+            self.report(key, changed, false);
         }
-        if !settled {
-            return true;
+        !settled
+    }
+
+    /// The sender has settled a delivery: nothing more is told of it by either side, and only who reads it needs it still.
+    pub(crate) fn settled_by_sender(&mut self, key: ReceivedKey) {
+        if self.incoming.get(key).is_none_or(|delivery| delivery.remote_settled) {
+            return;
         }
+        self.report(key, false, true);
         self.unindex_received(key);
         match self.incoming.get_mut(key) {
-            Some(delivery) if taken && !delivery.reading => self.incoming.discard(key),
+            Some(delivery) if delivery.taken && !delivery.reading => self.incoming.discard(key),
             Some(delivery) => delivery.remote_settled = true,
             None => {}
         }
-        false
+    }
+
+    /// Has the application hear of a delivery that it has: that the sender `changed` its state, or has settled it.
+    pub(crate) fn report(&mut self, key: ReceivedKey, changed: bool, settled: bool) {
+        let Some(delivery) = self.incoming.get_mut(key) else { return };
+        if !delivery.taken || delivery.remote_settled {
+            return;
+        }
+        let waits = delivery.update_waits;
+        delivery.update_waits |= changed;
+        if settled || (changed && !waits) {
+            let change = Change { key, state: delivery.remote_state.clone(), settled };
+            let link = delivery.link;
+            self.push_update(link, change);
+        }
     }
 
     /// Tells the receiver a state of a delivery that we sent, without settling it.

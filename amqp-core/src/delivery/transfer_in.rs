@@ -54,7 +54,7 @@ impl Endpoints {
             return Ok(());
         }
         let key = match &receiver.partial {
-            Some(partial) => partial.continued_by(transfer)?,
+            Some(partial) => endpoint.go_on(partial, transfer)?,
             None => {
                 let number = endpoint.next_number(transfer)?;
                 let checked = receiver.check_first(transfer, &self.cx.limits).and_then(|tag| {
@@ -81,7 +81,10 @@ impl Endpoints {
             self.drop_received(id, key);
             return Err(violation);
         } else {
-            self.store(id, key, transfer, payload, frame.settled);
+            self.store(id, key, transfer, payload);
+        }
+        if frame.settles {
+            self.settled_by_sender(key);
         }
         self.check_drained(id);
         Ok(())
@@ -90,29 +93,37 @@ impl Endpoints {
     /// What the sender tells of the delivery with one of its frames.
     #[inline]
     fn on_transfer_state(&mut self, key: ReceivedKey, transfer: &Transfer) -> Result<(), Violation> {
-        transfer.state.as_ref().map_or(Ok(()), |state| self.learn_state(key, state))
+        let settles = is_settled(transfer);
+        transfer.state.as_ref().map_or(Ok(()), |state| self.learn_state(key, state, settles))
     }
 
     #[cold]
-    fn learn_state(&mut self, key: ReceivedKey, state: &DeliveryState) -> Result<(), Violation> {
+    fn learn_state(
+        &mut self,
+        key: ReceivedKey,
+        state: &DeliveryState,
+        settles: bool,
+    ) -> Result<(), Violation> {
         let told = self.cx.told(state)?;
-        if let Some(delivery) = self.incoming.get_mut(key) {
-            delivery.learn(&told);
+        let changed = self.incoming.get_mut(key).is_some_and(|delivery| delivery.learn(&told));
+        if !settles {
+            // Otherwise it is told with the settlement.
+            self.report(key, changed, false);
         }
         Ok(())
     }
 
     /// Keeps the payload, and hands the delivery out where it is complete or the link streams.
     #[inline]
-    fn store(
-        &mut self,
-        id: ReceiverId,
-        key: ReceivedKey,
-        transfer: &Transfer,
-        payload: FramePayload<'_>,
-        settled: bool,
-    ) {
+    fn store(&mut self, id: ReceiverId, key: ReceivedKey, transfer: &Transfer, payload: FramePayload<'_>) {
         let Some(delivery) = self.incoming.get_mut(key) else { return };
+        if let Some(mode) = transfer.rcv_settle_mode {
+            // §2.7.5: any of its frames may choose first where the link's mode is second.
+            delivery.second = mode == ReceiverSettleMode::Second;
+        }
+        if delivery.is_given_up() {
+            return;
+        }
         if (transfer.more || delivery.listed) && payload.octets.len() < LARGE {
             delivery.gather(payload.octets, !transfer.more);
         } else if !payload.octets.is_empty() {
@@ -123,17 +134,8 @@ impl Endpoints {
         }
         self.cx.buffered = self.cx.buffered.saturating_add(payload.octets.len());
         delivery.complete = !transfer.more;
-        if let Some(mode) = transfer.rcv_settle_mode {
-            // §2.7.5: any of its frames may choose first where the link's mode is second.
-            delivery.second = mode == ReceiverSettleMode::Second;
-        }
-        let late_settlement = settled && !delivery.remote_settled;
-        delivery.remote_settled |= settled;
         let listed = core::mem::replace(&mut delivery.listed, true);
         let whole = delivery.payload.len();
-        if late_settlement {
-            self.unindex_received(key);
-        }
         let Some(receiver) = self.receivers.get_mut(id) else { return };
         if receiver.streaming {
             self.cx.takeable = self.cx.takeable.saturating_add(payload.octets.len());
@@ -154,8 +156,14 @@ impl SessionEndpoint {
     #[inline]
     fn fall_silent(&mut self, settled: Option<&Partial>) {
         if let Some(partial) = settled {
-            self.dispositions.retract(Role::Receiver, (partial.id, partial.id));
+            self.retract(Role::Receiver, (partial.id, partial.id));
         }
+    }
+
+    /// A further frame of a delivery. §2.6.12: where it is one of another, the number of that is used up.
+    #[inline]
+    fn go_on(&mut self, partial: &Partial, transfer: &Transfer) -> Result<ReceivedKey, Violation> {
+        partial.continued_by(transfer).inspect_err(|_| self.pass_over(transfer.delivery_id))
     }
 
     /// The number of a delivery that is not looked at.
@@ -317,6 +325,8 @@ fn tags_of(
 /// A delivery so far, its newest frame included.
 struct Counted {
     settled: bool,
+    /// What began unsettled is settled by this frame.
+    settles: bool,
     dropped: bool,
     frames: u32,
     octets: u64,
@@ -329,9 +339,11 @@ impl ReceiverEndpoint {
         let ends = transfer.aborted || !transfer.more;
         let mut partial = self.partial.take();
         let before = partial.as_deref();
+        let settled = transfer.settled == Some(true);
         let counted = Counted {
             // §2.7.5: true from the first frame on that says so.
-            settled: transfer.settled == Some(true) || before.is_some_and(|before| before.settled),
+            settled: settled || before.is_some_and(|before| before.settled),
+            settles: settled && before.is_some_and(|before| !before.settled),
             // §2.7.5: resume of what is not known here counts, and is ignored.
             dropped: transfer.resume || before.is_some_and(|before| before.dropped),
             frames: before.map_or(0, |before| before.frames).saturating_add(1),

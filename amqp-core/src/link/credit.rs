@@ -116,13 +116,14 @@ impl Endpoints {
         Ok(())
     }
 
-    /// §2.6.7: all credit is used or given back.
+    /// §2.6.7: all credit is used or given back, and what it was used for can be taken.
     #[inline]
     pub(crate) fn check_drained(&mut self, id: ReceiverId) {
         if let Some(receiver) = self.receivers.get_mut(id)
             && receiver.drain
             && receiver.credit == 0
             && !receiver.link.wants_flow
+            && !receiver.is_arriving()
         {
             receiver.drain = false;
             self.cx.event(Event::Drained(id));
@@ -178,7 +179,8 @@ impl Endpoints {
     pub(crate) fn top_up(&mut self, id: ReceiverId) {
         let Some(receiver) = self.receivers.get(id) else { return };
         let waiting = u32::try_from(receiver.ready.len()).unwrap_or(u32::MAX);
-        let there = receiver.credit.saturating_add(waiting);
+        let arriving = u32::from(receiver.is_arriving());
+        let there = receiver.credit.saturating_add(waiting).saturating_add(arriving);
         let wanted = match receiver.mode {
             CreditMode::Manual => 0,
             CreditMode::Prefetch(window) if there <= window / 2 => window,
@@ -209,7 +211,7 @@ impl Endpoints {
         }
         let Some(endpoint) = self.sessions.get_mut(session) else { return };
         let Some(channel) = endpoint.channel_out else { return };
-        let renew = self.cx.buffered < self.cx.limits.buffered_input;
+        let renew = self.cx.takes_in();
         let state = match id {
             LinkId::Sender(id) => self.senders.get_mut(id).and_then(|sender| sender.flow()),
             LinkId::Receiver(id) => self.receivers.get_mut(id).and_then(|receiver| receiver.flow()),
@@ -284,6 +286,12 @@ impl ReceiverEndpoint {
             echo: core::mem::take(&mut self.link.wants_echo),
             ..Flow::default()
         })
+    }
+
+    /// A message has begun to arrive that can be taken once it is whole.
+    #[inline]
+    fn is_arriving(&self) -> bool {
+        !self.streaming && self.partial.as_ref().is_some_and(|partial| !partial.dropped)
     }
 
     /// Unsettled deliveries, and those that there is credit for.

@@ -170,7 +170,7 @@ impl Receiver<'_> {
     }
 
     /// Settles a delivery with an outcome. On a link whose rcv-settle-mode is second the outcome is told, and settled
-    /// once the sender has settled: see [`Receiver::next_update`].
+    /// once the sender has settled: see [`Receiver::next_update`]. What is unread of it is dropped.
     ///
     /// # Errors
     /// [`StateError::Gone`] where it is settled already or its link is over, [`StateError::TooLarge`] where the outcome

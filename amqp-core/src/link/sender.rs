@@ -257,9 +257,9 @@ impl Sender<'_> {
         self.endpoints.next_outcome(self.id)
     }
 
-    /// Takes everything that is not settled out of the link as a value, oldest first, so that it can be sent again on
+    /// Takes everything that has no outcome out of the link as a value, oldest first, so that it can be sent again on
     /// another connection. There are no outcomes for it. Payloads of what was sent are there with
-    /// [`SenderOptions::retain_unsettled`].
+    /// [`SenderOptions::retain_unsettled`]. What has its outcome and waits for [`Sender::settle`] stays where it is.
     pub fn take_unsettled(&mut self) -> Vec<Unresolved> {
         self.endpoints.take_unsettled(self.id)
     }

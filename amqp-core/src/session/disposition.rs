@@ -2,16 +2,24 @@
 
 use alloc::collections::VecDeque;
 
-use amqp_codec::{DeliveryNumber, DeliveryState, Disposition, Role};
+use amqp_codec::{DeliveryNumber, DeliveryState, Disposition, Role, Serial};
 
+use crate::delivery::index::DeliveryIndex;
 use crate::endpoints::Endpoints;
 use crate::error::Violation;
-use crate::event::SessionId;
+use crate::event::{DeliveryKey, ReceivedKey, SessionId};
+use crate::session::SessionEndpoint;
+use crate::session::ranges::Ranges;
 use crate::steps::step;
 
 /// Dispositions to be written. Neighbouring deliveries with the same state share one.
 #[derive(Debug, Default)]
-pub(crate) struct Dispositions(VecDeque<Disposition>);
+pub(crate) struct Dispositions {
+    queue: VecDeque<Disposition>,
+    /// What is not to be said any more of deliveries that were received, and of those that were sent: looked up when a
+    /// disposition is to be written. No more of it is kept than there are dispositions.
+    retracted: (Ranges, Ranges),
+}
 
 impl Dispositions {
     /// Adds one delivery.
@@ -23,7 +31,7 @@ impl Dispositions {
         settled: bool,
         state: Option<DeliveryState>,
     ) {
-        if let Some(newest) = self.0.back_mut()
+        if let Some(newest) = self.queue.back_mut()
             && newest.role == role
             && newest.settled == settled
             && newest.state == state
@@ -42,39 +50,108 @@ impl Dispositions {
                 return;
             }
         }
-        self.0.push_back(Disposition { role, first: id, last: None, settled, state, batchable: false });
+        self.queue.push_back(Disposition { role, first: id, last: None, settled, state, batchable: false });
     }
 
-    /// Takes back what was to be said of deliveries that the peer has settled meanwhile.
-    pub(crate) fn retract(&mut self, role: Role, (first, last): (DeliveryNumber, DeliveryNumber)) {
-        let end = |it: &Disposition| it.last.unwrap_or(it.first);
-        let meets =
-            |it: &Disposition| it.role == role && !end(it).precedes(first) && !last.precedes(it.first);
-        if !self.0.iter().inspect(|_| step()).any(meets) {
+    /// Takes out what is to be written next; `widen` gives ids in a form that compares without wrapping.
+    pub(crate) fn pop(&mut self, widen: impl Fn(Role, DeliveryNumber) -> Option<u64>) -> Option<Disposition> {
+        while let Some(mut next) = self.queue.pop_front() {
+            step();
+            let (first, last) = (next.first, next.last.unwrap_or(next.first));
+            let Some(begin) = widen(next.role, first).filter(|_| !self.retracted_of(next.role).is_empty())
+            else {
+                return Some(next);
+            };
+            let end = begin.saturating_add(u64::from(last.since(first)));
+            let Some((from, to)) = self.retracted_of(next.role).first_in(begin, end) else {
+                return Some(next);
+            };
+            if to < end {
+                // What comes behind has its turn next.
+                let rest = Some(last);
+                self.queue.push_front(Disposition {
+                    first: at(to.saturating_add(1)),
+                    last: rest,
+                    ..next.clone()
+                });
+            }
+            if begin < from {
+                next.last = Some(at(from.saturating_sub(1)));
+                return Some(next);
+            }
+        }
+        self.retracted = <(Ranges, Ranges)>::default();
+        None
+    }
+
+    fn retracted_of(&mut self, role: Role) -> &mut Ranges {
+        match role {
+            Role::Receiver => &mut self.retracted.0,
+            Role::Sender => &mut self.retracted.1,
+        }
+    }
+
+    /// Takes back what was to be said of deliveries that the peer has settled meanwhile, and of which no more will be said.
+    fn retract(
+        &mut self,
+        role: Role,
+        (first, last): (u64, u64),
+        widen: impl Fn(Role, DeliveryNumber) -> Option<u64>,
+    ) {
+        if self.queue.is_empty() {
             return;
         }
-        for whole in core::mem::take(&mut self.0) {
-            if !meets(&whole) {
-                self.0.push_back(whole);
-                continue;
+        self.retracted_of(role).insert(first, last);
+        if self.retracted.0.len().saturating_add(self.retracted.1.len()) > self.queue.len() {
+            // As much work as it was to retract them.
+            let mut left = VecDeque::new();
+            while let Some(next) = self.pop(&widen) {
+                left.push_back(next);
             }
-            let (before, after) = (whole.first.precedes(first), last.precedes(end(&whole)));
-            let (begin, end) = (whole.first, end(&whole));
-            if before {
-                self.0.push_back(Disposition { first: begin, last: Some(first.sub(1)), ..whole.clone() });
-            }
-            if after {
-                self.0.push_back(Disposition { first: last.next(), last: Some(end), ..whole });
-            }
+            self.queue = left;
         }
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<Disposition> {
-        self.0.pop_front()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.queue.clear();
+        self.retracted = <(Ranges, Ranges)>::default();
+    }
+}
+
+/// The id of a widened one.
+#[expect(clippy::cast_possible_truncation, reason = "the low half is the serial number")]
+fn at(widened: u64) -> DeliveryNumber {
+    Serial(widened as u32)
+}
+
+impl SessionEndpoint {
+    /// §2.7.6: nothing is said any more of deliveries that the peer has settled.
+    pub(crate) fn retract(&mut self, role: Role, (first, last): (DeliveryNumber, DeliveryNumber)) {
+        let Self { dispositions, incoming, outgoing, .. } = self;
+        let range = match role {
+            Role::Receiver => incoming.widen_range(first, last),
+            Role::Sender => outgoing.widen_range(first, last),
+        };
+        if let Some(range) = range {
+            dispositions.retract(role, range, widening(incoming, outgoing));
+        }
+    }
+
+    /// The disposition that is to be written next.
+    pub(crate) fn next_disposition(&mut self) -> Option<Disposition> {
+        let Self { dispositions, incoming, outgoing, .. } = self;
+        dispositions.pop(widening(incoming, outgoing))
+    }
+}
+
+/// How the ids of both directions are widened.
+fn widening(
+    incoming: &DeliveryIndex<ReceivedKey>,
+    outgoing: &DeliveryIndex<DeliveryKey>,
+) -> impl Fn(Role, DeliveryNumber) -> Option<u64> {
+    |role, id| match role {
+        Role::Receiver => incoming.widen(id),
+        Role::Sender => outgoing.widen(id),
     }
 }
 
@@ -102,8 +179,7 @@ impl Endpoints {
             }
         };
         if settled && let Some(session) = self.sessions.get_mut(session) {
-            // §2.7.6: nothing is said of a delivery that the peer has settled.
-            session.dispositions.retract(ours, (first, last));
+            session.retract(ours, (first, last));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 pub(crate) mod begin;
 pub(crate) mod disposition;
 pub(crate) mod end;
+mod ranges;
 pub(crate) mod window;
 mod write;
 

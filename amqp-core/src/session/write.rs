@@ -70,7 +70,7 @@ impl Endpoints {
         let Some(channel) = session.channel_out.filter(|_| session.state != SessionState::Unmapped) else {
             return false;
         };
-        let Some(disposition) = session.dispositions.pop() else { return false };
+        let Some(disposition) = session.next_disposition() else { return false };
         // It fits: larger states were refused when they were given.
         self.cx.out.frame(channel, &disposition, u32::MAX);
         true
@@ -83,7 +83,7 @@ impl Endpoints {
             return false;
         };
         session.wants_flow = false;
-        let renew = self.cx.buffered < self.cx.limits.buffered_input;
+        let renew = self.cx.takes_in();
         let mut flow = session.window.flow(renew);
         flow.echo = core::mem::take(&mut session.wants_echo);
         self.cx.out.frame(channel, &flow, u32::MAX);
@@ -134,7 +134,7 @@ impl Endpoints {
         wrote
     }
 
-    /// Announces the incoming window again once half of it is used, unless too much is buffered.
+    /// Announces the incoming window again once half of it is used, unless too much waits for the application.
     #[inline]
     pub(crate) fn renew_window(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -144,7 +144,7 @@ impl Endpoints {
         if session.wants_flow || !session.window.is_low() || over || !session.begin_written {
             return;
         }
-        if self.cx.buffered < self.cx.limits.buffered_input {
+        if self.cx.takes_in() {
             session.wants_flow = true;
             self.mark_session(id);
         } else if !session.starved {
