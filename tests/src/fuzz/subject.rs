@@ -48,8 +48,9 @@ impl Subject {
     /// Everything there is to say and tell is taken, and the application does what follows from it.
     pub(super) fn settle(&mut self) {
         for _ in 0..TURNS {
-            let mut busy = self.listen();
-            busy |= self.write();
+            let mut busy = self.write();
+            // Also what a poll has told that gave nothing.
+            busy |= self.listen();
             busy |= self.application.attend(&mut self.script.engine);
             if !busy {
                 return;
