@@ -27,7 +27,7 @@ const SHARED_PART: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unanswered {
     Session(SessionId),
-    Link(LinkId),
+    Link(LinkId, u8),
 }
 
 pub(crate) struct Context {

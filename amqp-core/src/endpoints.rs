@@ -19,7 +19,6 @@ use crate::session::SessionEndpoint;
 use crate::slots::Slots;
 use crate::steps::step;
 use crate::table::Table;
-use crate::time::Instant;
 
 /// Sessions, links and deliveries of one connection, with what they share.
 pub(crate) struct Endpoints {
@@ -134,11 +133,13 @@ impl Endpoints {
         self.mark_session(session);
     }
 
-    /// Whether the application has not answered what it was asked then.
-    pub(crate) fn waits(&self, asked: Instant, who: Unanswered) -> bool {
+    /// Whether the application has not answered that question.
+    pub(crate) fn waits(&self, who: Unanswered) -> bool {
         match who {
             Unanswered::Session(id) => self.sessions.get(id).is_some_and(|session| session.unanswered),
-            Unanswered::Link(id) => self.link(id).is_some_and(|link| link.unanswered && link.asked == asked),
+            Unanswered::Link(id, asked) => {
+                self.link(id).is_some_and(|link| link.unanswered && link.asked == asked)
+            }
         }
     }
 

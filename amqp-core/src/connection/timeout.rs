@@ -100,11 +100,10 @@ impl Connection {
         if endpoints.cx.unanswered.len() > live.saturating_mul(2).saturating_add(64) {
             // A peer that asks and takes back, over and over, must not make the list grow.
             let waiting = core::mem::take(&mut endpoints.cx.unanswered);
-            endpoints.cx.unanswered =
-                waiting.into_iter().filter(|(asked, who)| endpoints.waits(*asked, *who)).collect();
+            endpoints.cx.unanswered = waiting.into_iter().filter(|(_, who)| endpoints.waits(*who)).collect();
         }
         while let Some((asked, who)) = endpoints.cx.unanswered.front().copied() {
-            if endpoints.waits(asked, who) {
+            if endpoints.waits(who) {
                 self.timers.set(Timer::Answer, asked + endpoints.cx.limits.answer);
                 return;
             }
@@ -174,9 +173,9 @@ impl Connection {
         let error = || Error::new(ErrorCondition::RESOURCE_LIMIT_EXCEEDED, "not answered in time");
         // It may have been answered meanwhile; then there is nothing to refuse.
         let oldest = self.endpoints.cx.unanswered.pop_front();
-        match oldest.filter(|(asked, who)| self.endpoints.waits(*asked, *who)) {
+        match oldest.filter(|(_, who)| self.endpoints.waits(*who)) {
             Some((_, Unanswered::Session(id))) => self.endpoints.refuse_session(id, error()).ok(),
-            Some((_, Unanswered::Link(id))) => self.endpoints.refuse_link(id, error()).ok(),
+            Some((_, Unanswered::Link(id, _))) => self.endpoints.refuse_link(id, error()).ok(),
             None => None,
         };
     }

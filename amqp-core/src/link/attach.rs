@@ -204,11 +204,10 @@ impl Endpoints {
 
     /// Tells the application of an attach that waits for its answer.
     fn ask(&mut self, id: LinkId) {
-        let now = self.cx.now;
-        if let Some(link) = self.link_mut(id) {
-            (link.unanswered, link.asked) = (true, now);
-        }
-        self.cx.awaits_answer(Unanswered::Link(id));
+        let Some(link) = self.link_mut(id) else { return };
+        (link.unanswered, link.asked) = (true, link.asked.wrapping_add(1));
+        let asked = link.asked;
+        self.cx.awaits_answer(Unanswered::Link(id, asked));
         self.cx.event(match id {
             LinkId::Sender(id) => Event::SenderOpening(id),
             LinkId::Receiver(id) => Event::ReceiverOpening(id),

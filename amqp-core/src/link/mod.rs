@@ -16,7 +16,6 @@ use amqp_codec::{Attach, AttachSource, AttachTarget, Error, ReceiverSettleMode, 
 use crate::error::CloseReason;
 use crate::event::{LinkId, SessionId};
 use crate::state::LinkState;
-use crate::time::Instant;
 
 /// One end of a link, whatever its direction.
 pub(crate) struct LinkEndpoint {
@@ -51,8 +50,8 @@ pub(crate) struct LinkEndpoint {
     pub(crate) held: bool,
     /// The peer's attach waits for the application.
     pub(crate) unanswered: bool,
-    /// When it was asked last.
-    pub(crate) asked: Instant,
+    /// How often it has waited for that: who has answered an earlier question may still owe the last.
+    pub(crate) asked: u8,
     /// §2.6.3: the peer's attach has a null terminus on its side, so we send nothing; in an answer it says that a detach
     /// follows.
     pub(crate) refused: bool,
@@ -105,7 +104,7 @@ impl LinkEndpoint {
             listed: false,
             held: false,
             unanswered: false,
-            asked: Instant::ORIGIN,
+            asked: 0,
             refused: false,
             reason: None,
             farewell: false,
