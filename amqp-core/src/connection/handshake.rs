@@ -108,6 +108,7 @@ impl Connection {
         let step = self.sasl.as_deref_mut().ok_or(StateError::NotAsked)?.on_answer(answer)?;
         self.timers.clear(Timer::Handshake);
         self.take_sasl_step(step);
+        self.answered = true;
         Ok(())
     }
 

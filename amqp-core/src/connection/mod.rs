@@ -40,6 +40,8 @@ pub struct Connection {
     sasl: Option<Box<Sasl>>,
     /// The beginning of a header or frame whose rest has not arrived, or what waits for a SASL answer.
     partial: BytesMut,
+    /// The SASL answer was given: what waits may be read, once the time is known.
+    answered: bool,
     timers: TimerTable,
     /// The client has said its first words.
     greeted: bool,
@@ -99,6 +101,7 @@ impl Connection {
             layer: Layer::Header,
             sasl: None,
             partial: BytesMut::new(),
+            answered: false,
             timers: TimerTable::default(),
             greeted: false,
             close: None,

@@ -24,7 +24,7 @@ impl Connection {
             return;
         }
         self.greet();
-        if !self.partial.is_empty() {
+        if core::mem::take(&mut self.answered) {
             // What was kept during a SASL check may be read now.
             self.take_slice(&[]);
         }
